@@ -347,9 +347,10 @@ static const struct endpoint rows[] = {
       .doc = "A refresh token is good once; using one again ends its session. Without one, a session that a cookie "
              "shows gets its next cookie (with `X-CSRF-Token`)." },
     { HTTP_POST, "/api/v1/auth/logout", logout, NULL, NULL, SIGNED_IN, WRITES,
-      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.logout", .summary = "Ends this session" },
+      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE | PERSON, AUTH, .audit = "auth.logout",
+      .summary = "Ends this session" },
     { HTTP_POST, "/api/v1/auth/logout-all", logout_all, NULL, NULL, SIGNED_IN, WRITES,
-      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.logout_all",
+      .flags = CHANGES_AUTHORITY | BEFORE_CHANGE | PERSON, AUTH, .audit = "auth.logout_all",
       .summary = "Ends all of one's sessions" },
     { HTTP_POST, "/api/v1/auth/register", register_post, &registration_schema, &user_schema, ANYONE, WORKS, BODY_JSON,
       201, .flags = LOGIN, AUTH, .audit = "auth.register", .summary = "Asks for an account",
@@ -357,11 +358,11 @@ static const struct endpoint rows[] = {
       .doc = "Closed, by approval (202, the account is PENDING) or open (201), as the setting REGISTRATION says." },
     { HTTP_GET, "/api/v1/auth/me", me_get, NULL, &me_schema, SIGNED_IN, .flags = BEFORE_CHANGE, AUTH,
       .summary = "Shows one's own account" },
-    { HTTP_PATCH, "/api/v1/auth/me", me_patch, &profile_schema, &me_schema, SIGNED_IN, WRITES, BODY_JSON, AUTH,
-      .audit = "auth.profile", .first = me_confirm, .summary = "Changes one's own profile",
+    { HTTP_PATCH, "/api/v1/auth/me", me_patch, &profile_schema, &me_schema, SIGNED_IN, WRITES, BODY_JSON,
+      .flags = PERSON, AUTH, .audit = "auth.profile", .first = me_confirm, .summary = "Changes one's own profile",
       .doc = "Another e-mail address needs `current_password`; mail goes to both." },
     { HTTP_POST, "/api/v1/auth/password/change", password_change, &password_change_schema, NULL, SIGNED_IN, WORKS,
-      BODY_JSON, .flags = CHANGES_AUTHORITY | BEFORE_CHANGE, AUTH, .audit = "auth.password",
+      BODY_JSON, .flags = CHANGES_AUTHORITY | BEFORE_CHANGE | PERSON, AUTH, .audit = "auth.password",
       .summary = "Changes one's password; other sessions end",
       .doc = "Wrong passwords count as failed sign-ins do. After an administrator has set the password, everything "
              "else but signing out and /auth/me answers 403 with the type "

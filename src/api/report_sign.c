@@ -196,7 +196,7 @@ static bool revocations_get(struct call *c)
 #define REPORTS .permission = MAY_READ_REPORTS, .entity = "report", .tag = "reports"
 static const struct endpoint rows[] = {
     { HTTP_POST, "/api/v1/reports/{id}/sign", sign_post, &sign_schema, &report_schema, REPORTS, .runs = WRITES,
-      .body = BODY_JSON, .lane = LANE_SIGN_IN, .first = sign_confirm, .audit = "report.sign",
+      .flags = PERSON, .body = BODY_JSON, .lane = LANE_SIGN_IN, .first = sign_confirm, .audit = "report.sign",
       .summary = "Signs an approved report",
       .doc = "With the password once more; wrong ones count as failed sign-ins do. What is signed is the report, whom "
              "and what it is about, and the SHA-256 of the study's images. From then on it never changes: it is "
@@ -231,8 +231,8 @@ static const struct endpoint rows[] = {
           "the same kinds as one that is brought. From then on the account signs with it, until another takes its "
           "place or it is revoked. With one's own password once more; wrong ones count as failed sign-ins do." },
     { HTTP_POST, "/api/v1/reports/signing-keys/revoke", revoke_post, &revocation_schema, NULL,
-      .permission = MAY_READ_REPORTS, .entity = "user", .tag = "reports", .runs = WRITES, .body = BODY_JSON,
-      .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",
+      .permission = MAY_READ_REPORTS, .entity = "user", .tag = "reports", .runs = WRITES, .flags = PERSON,
+      .body = BODY_JSON, .audit = "signing_key.revoke", .summary = "Revokes the key that an account signs with",
       .doc = "What it has signed stays valid; the next signature makes another." },
 };
 ENDPOINT_TABLE(report_sign_endpoints, rows);

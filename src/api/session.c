@@ -64,10 +64,10 @@ static bool session_delete(struct call *c)
 }
 
 static const struct endpoint rows[] = {
-    { HTTP_GET, "/api/v1/auth/sessions", session_list_get, &session_list, &session_schema, SIGNED_IN, .flags = LIST,
-      .tag = "auth", .summary = "Lists where one is signed in" },
+    { HTTP_GET, "/api/v1/auth/sessions", session_list_get, &session_list, &session_schema, SIGNED_IN,
+      .flags = LIST | PERSON, .tag = "auth", .summary = "Lists where one is signed in" },
     { HTTP_DELETE, "/api/v1/auth/sessions/{id}", session_delete, &session_key, NULL, SIGNED_IN, WRITES,
-      .flags = CHANGES_AUTHORITY, .audit = "auth.session_revoke", .entity = "session", .tag = "auth",
+      .flags = CHANGES_AUTHORITY | PERSON, .audit = "auth.session_revoke", .entity = "session", .tag = "auth",
       .summary = "Ends one of one's sessions" },
 };
 ENDPOINT_TABLE(session_endpoints, rows);

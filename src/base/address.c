@@ -75,22 +75,35 @@ static bool same_bits(const struct address *a, const struct address *b, int bits
            (!rest || !((a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest)));
 }
 
-static bool in_one(const struct address *address, struct str one)
+static bool parse_network(struct str one, struct address *network, int64_t *bits)
 {
     struct str host, length;
-    struct address network;
-    int64_t bits = 128;
     bool is_network = str_cut(one, '/', &host, &length);
-    if (!parse_plain(str_trim(is_network ? host : one), &network))
+    *bits = 128;
+    if (!parse_plain(str_trim(is_network ? host : one), network))
         return false;
     if (is_network) {
         int most = memchr(host.at, ':', (size_t)host.len) ? 128 : 32;
-        if (!str_to_integer(str_trim(length), &bits) || bits < 0 || bits > most)
+        if (!str_to_integer(str_trim(length), bits) || *bits < 0 || *bits > most)
             return false;
         if (most == 32)
-            bits += MAPPED_BITS;
+            *bits += MAPPED_BITS;
     }
-    return same_bits(address, &network, (int)bits);
+    return true;
+}
+
+static bool in_one(const struct address *address, struct str one)
+{
+    struct address network;
+    int64_t bits;
+    return parse_network(one, &network, &bits) && same_bits(address, &network, (int)bits);
+}
+
+bool address_is_network(struct str one)
+{
+    struct address network;
+    int64_t bits;
+    return parse_network(one, &network, &bits);
 }
 
 bool address_in(struct address address, struct str list)

@@ -31,5 +31,7 @@ struct address address_network(struct address address);
 /* Is it one of these addresses, or in one of these networks (10.0.0.0/8)? Separated by commas; what cannot be read
  * names nothing. */
 bool address_in(struct address address, struct str list);
+/* Can it be read as one of these? */
+bool address_is_network(struct str one);
 
 #endif

@@ -1,7 +1,7 @@
 /* cmd_user.c - accounts, for an administrator who cannot sign in: because he is the one who is locked out, or the
  * server is down. Servers may run meanwhile; where they share a Redis they hear of it at once, else within two seconds.
  */
-#include "cli/command.h"
+#include "cli/user_key.h"
 #include "cli/plain.h"
 
 #include "people/account.h"
@@ -11,20 +11,21 @@
 #include "base/crypto.h"
 #include "base/names.h"
 
-static const char *const actions[] = { "list", "unlock", "disable", "enable", "reset-password", NULL };
-enum { ACTION_NONE, ACTION_LIST, ACTION_UNLOCK, ACTION_DISABLE, ACTION_ENABLE, ACTION_RESET_PASSWORD };
-NAMES_REACH(actions, ACTION_RESET_PASSWORD);
+static const char *const actions[] = { "list", "unlock",  "disable",    "enable", "reset-password",
+                                       "keys", "new-key", "revoke-key", NULL };
+NAMES_REACH(actions, ACTION_REVOKE_KEY);
 
-struct user_command {
-    unsigned action;
-    struct str username;
-    bool password_stdin;
-};
 static const struct field user_command_fields[] = {
     FIELD(struct user_command, action, .choices = actions, .flags = REQUIRED, .doc = "What to do."),
     FIELD(struct user_command, username, .max = 254, .doc = "Whose account, by user name or e-mail address."),
     FIELD(struct user_command, password_stdin,
           .doc = "reset-password: read the new password from standard input; else one is made up and printed."),
+    FIELD(struct user_command, name, .max = 100, .doc = "new-key: what the key is for."),
+    FIELD(struct user_command, scopes, .max = PERMISSIONS, .doc = "new-key: the permissions that it is to have."),
+    FIELD(struct user_command, networks, .max = 20, .doc = "new-key: the addresses it may come from; else any."),
+    FIELD(struct user_command, days, .min = 1, .max = API_KEY_DAYS_MAX, .fallback = "365",
+          .doc = "new-key: for how long it is good."),
+    FIELD(struct user_command, key, .min = 1, .max = INT64_MAX, .doc = "revoke-key: its id."),
 };
 const struct schema user_options = SCHEMA("UserCommand", struct user_command, user_command_fields);
 
@@ -118,6 +119,8 @@ int cmd_user(struct call *c)
     command_acts(c, arena_cstring(&c->arena, arena_format(&c->arena, "user %s", actions[in->action - 1])), STR_NULL);
     if (!find_user(c, in->username, &change.id))
         return command_failed(c);
+    if (in->action >= ACTION_KEYS)
+        return user_keys(c, change.id);
     if (in->action == ACTION_RESET_PASSWORD) {
         password = in->password_stdin ? command_read_line(c) : crypto_token(&c->arena, 12);
         if (!account_hash_password(c, change.id, password, &change.hash))

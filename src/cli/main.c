@@ -16,7 +16,7 @@ const struct command commands[] = {
     { "create-superuser", cmd_create_superuser, &create_superuser_options, NULL, "Make an administrator's account",
       true },
     { "user", cmd_user, &user_options, "action,username",
-      "list accounts; unlock, disable, enable or reset-password of one", true },
+      "list accounts; unlock, disable, enable or reset-password of one; its keys, new-key, revoke-key", true },
     { "migrate", cmd_migrate, &migrate_options, "action", "up, down, current or history of the database schema", true },
     { "import", cmd_import, &import_options, "folder", "Take files below a folder as if they were uploaded", true,
       STORES_WRITTEN },

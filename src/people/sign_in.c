@@ -80,6 +80,8 @@ bool password_confirmed(struct call *c, int64_t user_id, struct str password, co
     struct cursor rows;
     struct str hash = nobodys_hash(c);
     int64_t locked_until;
+    if (call_principal(c) && call_principal(c)->key_id)
+        return fail(c, E_FORBIDDEN, "this is done by people who have signed in, not with an API key");
     db_rows(c, &rows,
             "select u.password_hash, u.unlocked_at, " LOCKED_UNTIL("l.network = ?") " from users u where u.id = ?",
             V(call_network(c)), V(user_id));

@@ -14,6 +14,7 @@
 #define TABLES(X) \
     X(auth_endpoints) \
     X(session_endpoints) \
+    X(api_key_endpoints) \
     X(user_endpoints) \
     X(patient_endpoints) \
     X(patient_history_endpoints) \

@@ -105,7 +105,7 @@ static bool stats_get(struct call *c)
 struct audit_row {
     int64_t id;
     struct instant created_at;
-    int64_t user_id;
+    int64_t user_id, api_key_id;
     struct str username, action, entity;
     int64_t entity_id, patient_id, outcome;
     struct str client, request_id;
@@ -117,6 +117,8 @@ static const struct field audit_row_fields[] = {
     FIELD(struct audit_row, user_id, .flags = NULLABLE, .doc = "Who; null when nobody was signed in."),
     FIELD(struct audit_row, username, .sql = "(select u.username from users u where u.id = a.user_id)",
           .flags = NULLABLE, .doc = "The name that account signs in with."),
+    FIELD(struct audit_row, api_key_id, .flags = NULLABLE,
+          .doc = "With which API key of the account; null when a person was signed in."),
     FIELD(struct audit_row, action, .doc = "What was done."),
     FIELD(struct audit_row, entity, .flags = NULLABLE, .doc = "To what kind of thing."),
     FIELD(struct audit_row, entity_id, .flags = NULLABLE, .doc = "Which of them it was done to."),

@@ -84,7 +84,9 @@ static struct str join_objects(struct arena *arena, struct str a, struct str b)
 static void fill_who(struct call *c, struct audit_entry *out)
 {
     out->at = clock_now();
+    const struct principal *principal = call_principal(c);
     out->user_id = call_user(c);
+    out->api_key_id = principal ? principal->key_id : 0;
     snprintf(out->client, sizeof(out->client), "%.*s", STR_FMT(c->actor->client));
     memcpy(out->request_id, c->actor->request_id, sizeof(out->request_id));
 }

@@ -32,10 +32,10 @@ bool audit_insert(struct call *c, const struct audit_entry *entry)
     return db_execute(
         c,
         "insert into audit_logs(created_at, user_id, action, entity, entity_id, patient_id, outcome, client, "
-        "request_id, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "request_id, detail, api_key_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         V(entry->at), id_or_null(entry->user_id), V(str_from(entry->action)), V(str_from(entry->entity)),
         id_or_null(entry->entity_id), id_or_null(entry->patient_id), V((int64_t)entry->outcome),
-        text_or_null(entry->client), text_or_null(entry->request_id), V(entry->detail));
+        text_or_null(entry->client), text_or_null(entry->request_id), V(entry->detail), id_or_null(entry->api_key_id));
 }
 
 static bool write_taken(struct call *c, void *context)

@@ -38,10 +38,10 @@ enum { AUDIT_DELAY_MS = 500, AUDIT_QUEUE = 32768, AUDIT_BATCH = AUDIT_QUEUE * 3 
 
 struct audit_entry {
     struct instant at;
-    const char *action, *entity;            /* literals */
-    int64_t user_id, entity_id, patient_id; /* 0: none */
-    int outcome;                            /* as statuses of HTTP say it */
-    struct str detail;                      /* a JSON object or null; a literal where the row is noted */
+    const char *action, *entity;                        /* literals */
+    int64_t user_id, api_key_id, entity_id, patient_id; /* 0: none */
+    int outcome;                                        /* as statuses of HTTP say it */
+    struct str detail;                                  /* a JSON object or null; a literal where the row is noted */
     char client[46];
     char request_id[37];
 };

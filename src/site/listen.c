@@ -45,7 +45,7 @@ static void take_principals(struct listening *s, struct call *c, struct reviewin
     r->who = arena_array(&c->arena, const struct principal *, atomic_load(&s->count) + 1);
     for (const struct listener *l = s->first; l; l = l->next) {
         const struct principal *last = most ? r->who[most - 1] : NULL;
-        if (last && last->session_id == l->wish.who.session_id && last->permissions == l->wish.who.permissions)
+        if (last && principal_is_same(last, &l->wish.who))
             continue;
         struct principal *copy = arena_new(&c->arena, struct principal);
         *copy = l->wish.who;
@@ -59,7 +59,7 @@ static void take_principals(struct listening *s, struct call *c, struct reviewin
 static void end_those(struct listening *s, const struct principal *who)
 {
     for (struct listener *l = s->first; l; l = l->next)
-        if (l->wish.who.session_id == who->session_id && l->wish.who.permissions == who->permissions)
+        if (principal_is_same(&l->wish.who, who))
             listener_end(l);
 }
 

@@ -52,6 +52,7 @@ enum permission {
 struct permission_row {
     const char *name;
     const char *doc;
+    bool needs_person; /* a judgement, or power over accounts: no key of a machine ever has it (people/api_key.h) */
 };
 extern const struct permission_row permission_rows[PERMISSIONS];
 

@@ -1,18 +1,13 @@
 /* principal.c - tokens made and checked (libjwt), and the rights behind them read from the database. */
-#include "site/principal.h"
+#include "site/principal_parts.h"
 
-#include "base/crypto.h"
-#include "db/db.h"
+#include "site/actor.h"
+#include "site/key_text.h"
 #include "kv/cache.h"
 
 #include <jwt.h>
 
 enum { CACHED_PRINCIPALS = 4096, COOKIE_MAX = 100 };
-
-struct authority {
-    struct key key, csrf_key;
-    struct cache *cache; /* token, or hash of a cookie -> struct cached */
-};
 
 struct cached {
     struct principal principal;
@@ -27,6 +22,7 @@ bool authority_open(struct str secret_key, struct authority **out, struct error 
     crypto_derive(secret_key, "roentgen access tokens", &authority->key);
     crypto_derive(secret_key, "roentgen page tokens", &authority->csrf_key);
     authority->cache = cache_new(CACHED_PRINCIPALS, (ptrdiff_t)sizeof(struct cached));
+    key_uses_open(&authority->uses);
     *out = authority;
     return true;
 }
@@ -35,6 +31,7 @@ void authority_close(struct authority *authority)
 {
     if (!authority)
         return;
+    key_uses_close(&authority->uses);
     cache_free(authority->cache);
     free(authority);
 }
@@ -90,7 +87,7 @@ static bool read_token(const struct authority *authority, struct arena *arena, s
     "r.permission_id where u.user_id "
 
 /* With what it implies. */
-static void add_permission(uint64_t *permissions, struct str name)
+void principal_add(uint64_t *permissions, struct str name)
 {
     int permission = permission_of(name);
     if (permission >= 0)
@@ -102,12 +99,13 @@ static void add_permission(uint64_t *permissions, struct str name)
         *permissions |= PERMISSION_BIT(MAY_READ_REPORTS);
 }
 
-static bool load_permissions(struct call *c, struct principal *out)
+bool principal_load_permissions(struct call *c, struct principal *out)
 {
     struct cursor rows;
     out->permissions = 0;
     for (db_rows(c, &rows, "select distinct p.name " PERMISSIONS_OF "= ?", V(out->user_id)); cursor_next(&rows);)
-        add_permission(&out->permissions, cursor_text(&rows, 0));
+        principal_add(&out->permissions, cursor_text(&rows, 0));
+    out->permissions &= out->scope;
     return cursor_close(&rows);
 }
 
@@ -116,8 +114,8 @@ enum found authority_of_account(struct call *c, int64_t user_id, struct principa
     int64_t one;
     enum found found = db_find_integer(
         c, &one, "select 1 from users where id = ? and status = 'ACTIVE' and deleted_at is null", V(user_id));
-    *out = (struct principal){ .user_id = user_id, .known_us = clock_monotonic_us() };
-    return found == FOUND && !load_permissions(c, out) ? FAILED : found;
+    *out = (struct principal){ .user_id = user_id, .scope = UINT64_MAX, .known_us = clock_monotonic_us() };
+    return found == FOUND && !principal_load_permissions(c, out) ? FAILED : found;
 }
 
 #define LOADED_FROM(sessions) \
@@ -128,7 +126,8 @@ enum found authority_of_account(struct call *c, int64_t user_id, struct principa
 /* What `rows` has found. */
 static bool load(struct call *c, struct cursor *rows, uint64_t epoch, struct principal *out)
 {
-    struct principal loaded = { .by_cookie = out->by_cookie,
+    struct principal loaded = { .scope = UINT64_MAX,
+                                .by_cookie = out->by_cookie,
                                 .expires_at_us = out->expires_at_us,
                                 .epoch = epoch,
                                 .known_us = clock_monotonic_us() };
@@ -140,7 +139,7 @@ static bool load(struct call *c, struct cursor *rows, uint64_t epoch, struct pri
         if (loaded.by_cookie)
             loaded.expires_at_us = cursor_integer(rows, 3);
     }
-    if (!cursor_close(rows) || !found || !load_permissions(c, &loaded))
+    if (!cursor_close(rows) || !found || !principal_load_permissions(c, &loaded))
         return false;
     *out = loaded;
     return true;
@@ -168,17 +167,41 @@ uint64_t authority_epoch(struct authority *authority)
     return cache_epoch(authority->cache);
 }
 
+static bool load_by_token(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
+                          struct cached *out)
+{
+    struct str session;
+    if (!read_token(authority, &c->arena, token, &session, &out->expires_at_us) ||
+        !load_by_name(c, session, epoch, &out->principal))
+        return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
+    out->principal.expires_at_us = out->expires_at_us;
+    return true;
+}
+
+static bool load_by_key(struct call *c, struct authority *authority, struct str key, uint64_t epoch, struct cached *out)
+{
+    if (!principal_of_key(c, authority, key, epoch, &out->principal))
+        return false;
+    out->expires_at_us = out->principal.expires_at_us;
+    return true;
+}
+
+/* Where a key is good depends on the address that shows it. */
+static struct str cache_name(struct call *c, struct str token)
+{
+    return key_text_is_key(token) ? arena_format(&c->arena, "%.*s from %.*s", STR_FMT(token), STR_FMT(call_client(c)))
+                                  : token;
+}
+
 bool authority_check(struct call *c, struct authority *authority, struct str token, uint64_t epoch,
                      struct principal *out)
 {
     struct cached cached = { 0 };
-    if (!recall(authority, token, epoch, false, &cached)) {
-        struct str session;
-        if (!read_token(authority, &c->arena, token, &session, &cached.expires_at_us) ||
-            !load_by_name(c, session, epoch, &cached.principal))
-            return fail(c, E_UNAUTHENTICATED, "the token is not valid, or no longer");
-        cached.principal.expires_at_us = cached.expires_at_us;
-        cache_put(authority->cache, token, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
+    struct str name = cache_name(c, token);
+    if (!recall(authority, name, epoch, false, &cached)) {
+        if (!(key_text_is_key(token) ? load_by_key : load_by_token)(c, authority, token, epoch, &cached))
+            return false;
+        cache_put(authority->cache, name, epoch, &cached, PRINCIPAL_CACHE_S * 1000);
     }
     if (cached.expires_at_us <= clock_now().us)
         return fail(c, E_UNAUTHENTICATED, "the token has expired");
@@ -241,13 +264,14 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
         clock_monotonic_us() - who->known_us < PRINCIPAL_CACHE_S * 1000000)
         return true;
     db_release(c); /* what this call sees is as old as its first look */
+    if (who->key_id)
+        return principal_of_key_still(c, epoch, who) ||
+               fail(c, E_UNAUTHENTICATED, "the account or its key has ended meanwhile");
     db_rows(c, &rows, LOADED "s.id = ?", V(who->session_id));
     return load(c, &rows, epoch, who) || fail(c, E_UNAUTHENTICATED, "the account or its session has ended meanwhile");
 }
 
 /* ---- looked at again ---- */
-
-enum { REVIEWED_AT_ONCE = 32 };
 
 static bool find_good(struct call *c, const struct principal *const *who, int count, bool *stands)
 {
@@ -279,9 +303,9 @@ static bool compare_permissions(struct call *c, const struct principal *const *w
          cursor_next(&rows);)
         for (int i = 0; i < count; i++)
             if (who[i]->user_id == cursor_integer(&rows, 0))
-                add_permission(&permissions[i], cursor_text(&rows, 1));
+                principal_add(&permissions[i], cursor_text(&rows, 1));
     for (int i = 0; i < count; i++)
-        stands[i] = stands[i] && permissions[i] == who[i]->permissions;
+        stands[i] = stands[i] && (permissions[i] & who[i]->scope) == who[i]->permissions;
     return cursor_close(&rows);
 }
 
@@ -290,16 +314,17 @@ bool authority_review(struct call *c, const struct principal *const *who, int co
     for (int at = 0; at < count; at += REVIEWED_AT_ONCE) {
         int some = count - at < REVIEWED_AT_ONCE ? count - at : REVIEWED_AT_ONCE;
         memset(stands + at, 0, (size_t)some);
-        if (!find_good(c, who + at, some, stands + at) || !compare_permissions(c, who + at, some, stands + at))
+        if (!find_good(c, who + at, some, stands + at) || !principal_find_good_keys(c, who + at, some, stands + at) ||
+            !compare_permissions(c, who + at, some, stands + at))
             return false;
     }
     return true;
 }
 
-bool authority_knows(struct authority *authority, struct str token, uint64_t epoch)
+bool authority_knows(struct call *c, struct authority *authority, struct str token, uint64_t epoch)
 {
     struct cached cached;
-    return recall(authority, token, epoch, false, &cached);
+    return recall(authority, cache_name(c, token), epoch, false, &cached);
 }
 
 void authority_changed(struct authority *authority)

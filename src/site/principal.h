@@ -1,11 +1,15 @@
 /* principal.h - who asks, and how we know.
  *
  *   Authorization: Bearer <JWT> -> signature, type and expiry checked -> session and account looked up -> principal
+ *   X-API-Key: rg_...           -> check sum, hash, expiry, address    -> key and account looked up     -> principal
  *
  * An access token (JWT, HS256) names a session, nothing more: rights are read from the database, kept in memory for a
  * few seconds at most, and dropped at once when this process changes an account, a role or a session. So a disabled
  * or demoted user loses access with the next request; on other processes as well where they share a Redis
  * (authority_share), else within PRINCIPAL_CACHE_S seconds.
+ *
+ * A machine shows a key (key_text.h), as a bearer token or in a header of its own. Its principal has those rights of
+ * the account that are in the key's scope too, but none that needs a person (permission.h), and no session.
  *
  *     struct principal who;
  *     uint64_t epoch = authority_epoch(app->authority);                // once for a request, as it begins
@@ -31,8 +35,10 @@ enum { PRINCIPAL_CACHE_S = 2, COOKIE_GRACE_S = 60 };
 
 struct principal {
     int64_t user_id;
-    int64_t session_id;
+    int64_t session_id;   /* 0: a key */
+    int64_t key_id;       /* 0: a session */
     uint64_t permissions; /* PERMISSION_BIT each */
+    uint64_t scope;       /* what of the account's permissions a session or key can have */
     bool must_change_password;
     bool by_cookie;        /* the session was shown by its cookie */
     int64_t expires_at_us; /* of the token; of a cookie, the session's */
@@ -45,7 +51,8 @@ struct key;
 struct redis;
 
 bool authority_open(struct str secret_key, struct authority **out, struct error *error);
-void authority_close(struct authority *authority); /* takes NULL */
+/* Waits for what is being written; takes NULL; before the database. */
+void authority_close(struct authority *authority);
 
 /* With the other servers of one SECRET_KEY. Before it is used. */
 void authority_share(struct authority *authority, struct redis *redis, const struct key *secret);
@@ -72,13 +79,19 @@ bool authority_still(struct call *c, struct authority *authority, struct princip
  * account are as good as they were, and their rights the same. Outside of transactions. False: the database failed. */
 bool authority_review(struct call *c, const struct principal *const *who, int count, bool *stands);
 /* Is it known already, so that checking it needs no database? */
-bool authority_knows(struct authority *authority, struct str token, uint64_t epoch);
+bool authority_knows(struct call *c, struct authority *authority, struct str token, uint64_t epoch);
 bool authority_knows_cookie(struct authority *authority, struct str secret, uint64_t epoch);
 /* The rights of an account as they are now, for what it has asked to be done later: without a session. NONE: it may not
  * sign in any more. */
 enum found authority_of_account(struct call *c, int64_t user_id, struct principal *out);
 /* Something about accounts, roles or sessions has changed: forget what was cached. After the commit. */
 void authority_changed(struct authority *authority);
+
+/* One session, or one key, with the same rights? */
+static inline bool principal_is_same(const struct principal *a, const struct principal *b)
+{
+    return a->session_id == b->session_id && a->key_id == b->key_id && a->permissions == b->permissions;
+}
 
 static inline bool principal_may(const struct principal *principal, enum permission permission)
 {

@@ -2,6 +2,8 @@
  * often, with which right, and whether the body is of a kind and size that will be taken. */
 #include "web/exchange.h"
 
+#include "site/key_text.h"
+
 bool admission_route(struct exchange *x)
 {
     struct call *c = &x->call;
@@ -22,10 +24,13 @@ uint64_t admission_epoch(struct exchange *x)
     return x->authority_epoch;
 }
 
-/* Null: there is none, or it is of another scheme. */
-static struct str bearer_token(const struct exchange *x)
+/* Null: there is none, or it is neither a bearer token nor a key. */
+static struct str shown_token(const struct exchange *x)
 {
-    struct str scheme, token, header = http_header(x->call.request, "Authorization");
+    struct str scheme, token, key = http_header(x->call.request, "X-API-Key");
+    struct str header = http_header(x->call.request, "Authorization");
+    if (str_is_null(header))
+        return key_text_is_key(key) ? str_trim(key) : STR_NULL;
     return str_cut(header, ' ', &scheme, &token) && str_equal_fold(scheme, S("Bearer")) ? str_trim(token) : STR_NULL;
 }
 
@@ -33,13 +38,17 @@ enum found admission_identify(struct exchange *x)
 {
     struct call *c = &x->call;
     struct authority *authority = c->app->authority;
-    struct str token = bearer_token(x), cookie = cookie_session(x);
-    if (str_is_null(http_header(c->request, "Authorization")) && str_is_null(cookie))
+    struct str token = shown_token(x), cookie = cookie_session(x);
+    bool header = !str_is_null(http_header(c->request, "Authorization"));
+    bool key = !str_is_null(http_header(c->request, "X-API-Key"));
+    if (!header && !key && str_is_null(cookie))
         return NONE;
-    if (str_is_null(token) && str_is_null(cookie)) {
-        fail(c, E_UNAUTHENTICATED, "only bearer tokens are accepted");
-        return FAILED;
-    }
+    if (header && key) /* which of them counts, others may read otherwise */
+        return fail(c, E_UNAUTHENTICATED, "send either Authorization or X-API-Key"), FAILED;
+    if (str_is_null(token) && str_is_null(cookie))
+        return fail(c, E_UNAUTHENTICATED,
+                    key ? "X-API-Key takes API keys, which begin with rg_" : "only bearer tokens are accepted"),
+               FAILED;
     if (str_is_null(cookie) ? !authority_check(c, authority, token, admission_epoch(x), &x->principal)
                             : !authority_check_cookie(c, authority, cookie, admission_epoch(x), &x->principal))
         return FAILED;
@@ -50,10 +59,10 @@ enum found admission_identify(struct exchange *x)
 bool admission_knows(struct exchange *x)
 {
     struct authority *authority = x->call.app->authority;
-    struct str token = bearer_token(x), cookie = cookie_session(x);
+    struct str token = shown_token(x), cookie = cookie_session(x);
     if (!str_is_null(cookie))
         return authority_knows_cookie(authority, cookie, admission_epoch(x));
-    return str_is_null(token) || authority_knows(authority, token, admission_epoch(x));
+    return str_is_null(token) || authority_knows(&x->call, authority, token, admission_epoch(x));
 }
 
 /* Where anybody may ask nothing is looked at: a stale token must not keep anybody from signing in. */
@@ -83,10 +92,18 @@ static bool check_password_is_own(struct exchange *x)
     return fail(&x->call, E_FORBIDDEN, "change your password first: POST /api/v1/auth/password/change");
 }
 
+static bool check_is_person(struct exchange *x)
+{
+    if (!x->actor.principal || !x->principal.key_id || !endpoint_needs_person(x->endpoint))
+        return true;
+    x->call.error.type = "urn:roentgen:problem:person-required";
+    return fail(&x->call, E_FORBIDDEN, "this is done by people who have signed in, not with an API key");
+}
+
 static bool check_permission(struct exchange *x)
 {
     const struct endpoint *e = x->endpoint;
-    if (!check_password_is_own(x))
+    if (!check_password_is_own(x) || !check_is_person(x))
         return false;
     if (e->permission < 0)
         return true;
@@ -102,7 +119,11 @@ static bool check_permission(struct exchange *x)
 static bool take_token(struct exchange *x, struct rate *rate, const char *kind)
 {
     struct call *c = &x->call;
-    struct str who = x->actor.principal ? arena_format(&c->arena, "u%" PRId64, x->principal.user_id) : x->actor.network;
+    struct str who = x->actor.network;
+    if (x->actor.principal && x->principal.key_id) /* a machine that runs wild does not shut out its owner */
+        who = arena_format(&c->arena, "k%" PRId64, x->principal.key_id);
+    else if (x->actor.principal)
+        who = arena_format(&c->arena, "u%" PRId64, x->principal.user_id);
     if (!rate || rate_take(rate, who, &c->error.retry_after_s))
         return true;
     return fail(c, E_TOO_MANY, "too many %s; try again in %d s", kind, c->error.retry_after_s);

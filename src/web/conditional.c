@@ -70,7 +70,7 @@ static void tag_kept(struct exchange *x)
 {
     struct call *c = &x->call;
     answer_header(c, "Cache-Control", S("private, no-cache"));
-    answer_header(c, "Vary", S("Authorization, Cookie"));
+    answer_header(c, "Vary", S("Authorization, X-API-Key, Cookie"));
     answer_is_known(c, etag_of(&c->arena, text_str(&x->answer)));
 }
 

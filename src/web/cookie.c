@@ -25,7 +25,7 @@ struct str cookie_session(struct exchange *x)
 {
     struct call *c = &x->call;
     struct str list = http_header_list(c->request, "Cookie", &c->arena), found = STR_NULL, name, value;
-    if (!list.len || http_header(c->request, "Authorization").at)
+    if (!list.len || http_header(c->request, "Authorization").at || http_header(c->request, "X-API-Key").at)
         return STR_NULL;
     struct str wanted = str_from(name_here(x));
     for (struct str one; str_next(&list, ';', &one);)

@@ -327,9 +327,10 @@ static void preflight(struct exchange *x)
     answer_header(c, "Allow", list);
     if (http_header(c->request, "Access-Control-Request-Method").at) {
         answer_header(c, "Access-Control-Allow-Methods", list);
-        answer_header(c, "Access-Control-Allow-Headers",
-                      S("Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Range, "
-                        "Content-MD5, Digest, X-CSRF-Token"));
+        answer_header(
+            c, "Access-Control-Allow-Headers",
+            S("Authorization, X-API-Key, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Range, "
+              "Content-MD5, Digest, X-CSRF-Token"));
         answer_header(c, "Access-Control-Max-Age", S("86400"));
     }
     x->status = 204;

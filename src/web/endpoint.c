@@ -13,6 +13,11 @@ const char *const body_media_types[] = {
 };
 NAMES_REACH(body_media_types, BODY_RAW);
 
+bool endpoint_needs_person(const struct endpoint *e)
+{
+    return (e->flags & PERSON) || (e->permission >= 0 && permission_rows[e->permission].needs_person);
+}
+
 bool endpoint_is_single(const struct endpoint *e)
 {
     return e->out && !(e->flags & (LIST | NOT_JSON)) && (strchr(e->path, '{') || e->out->table);

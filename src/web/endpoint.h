@@ -60,6 +60,7 @@ enum endpoint_flag {
     FILE_OPTIONAL = 8192,  /* of BODY_MULTIPART: there may be no file */
     REVIVES = 16384,       /* what it is about is not shown while it can be done: nobody has an ETag of it */
     CODED = 32768,         /* the body may come as gzip or deflate, which the handler undoes (http_unpack) */
+    PERSON = 65536,        /* not for keys of machines: who does it has to be signed in */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 
@@ -116,6 +117,8 @@ struct service {
     bool (*lock)(struct call *c, const char *table, int64_t id);
 };
 
+/* Is it done by people only? The row says so, or the permission that it asks for (permission.h). */
+bool endpoint_needs_person(const struct endpoint *e);
 /* Its answer is one record, which has an ETag: what the path names, or the caller's own account. */
 bool endpoint_is_single(const struct endpoint *e);
 /* A list, or figures: what a page may keep, as long as it asks by the ETag each time whether that is still so. */

@@ -94,7 +94,8 @@ void dispatch_http_app(struct app *app, struct http_app *out);
 /* admission.c: what is decided before the body is read, and asked again when a long one has come. Each sets call.error
  * when it says no. */
 bool admission_route(struct exchange *x);
-/* Who asks, as the request shows it: by Authorization, or without that by a cookie. FOUND: x->principal and the actor
+/* Who asks, as the request shows it: by Authorization or X-API-Key, or without
+ * those by a cookie. FOUND: x->principal and the actor
  * are set. NONE: it shows nothing. FAILED: call.error says why not. This is the one place where it is read. */
 enum found admission_identify(struct exchange *x);
 /* Can that be told without the database? */

@@ -283,7 +283,9 @@ static const char sign_in[] =
     "{'password':{'tokenUrl':'/api/v1/auth/token','refreshUrl':'/api/v1/auth/token','scopes':{}}}},"
     "'bearer':{'type':'http','scheme':'bearer','bearerFormat':'JWT','description':'An access token.'},"
     "'cookieAuth':{'type':'apiKey','in':'cookie','name':'__Host-roentgen_session','description':'The session of a "
-    "browser (`session=cookie`); over plain HTTP the name is `roentgen_session`. Changes need `X-CSRF-Token`, too.'}},";
+    "browser (`session=cookie`); over plain HTTP the name is `roentgen_session`. Changes need `X-CSRF-Token`, too.'},"
+    "'api_key':{'type':'apiKey','in':'header','name':'X-API-Key','description':'A key of a machine; a bearer "
+    "token, too.'}},";
 
 void openapi_put_components(struct text *out, const struct service *served)
 {

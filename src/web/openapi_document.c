@@ -219,7 +219,9 @@ static void put_operation(struct text *out, const struct service *served, const 
     if (e->permission == ANYONE)
         text_put(out, S("\"security\":[],"));
     else if (e->flags & LOOPBACK) /* with or without, as it depends on where the caller is */
-        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{'cookieAuth':[]},{}],");
+        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{'cookieAuth':[]},{'api_key':[]},{}],");
+    else if (endpoint_needs_person(e))
+        openapi_put_json(out, "'security':[{'password':[]},{'bearer':[]},{'cookieAuth':[]}],");
     if (e->permission >= 0)
         text_format(out, "\"x-permission\":\"%s\",", permission_rows[e->permission].name);
     put_parameters(out, served, e);
@@ -287,7 +289,7 @@ void openapi_put_document(struct text *out, const struct service *served)
     openapi_put_introduction(out);
     openapi_put_json(out, ",'license':{'name':'Apache-2.0','identifier':'Apache-2.0'}},'servers':[{'url':'/',"
                           "'description':'This server'}],'security':[{'password':[]},{'bearer':[]},"
-                          "{'cookieAuth':[]}],");
+                          "{'cookieAuth':[]},{'api_key':[]}],");
     put_tags(out);
     text_put(out, S(",\"paths\":{"));
     for (int t = 0; t < served->count; t++)

@@ -186,7 +186,7 @@ def test_openapi_marks_what_needs_a_token(document):
     assert ("post", "/api/v1/auth/login") in open_to_all
     assert ("get", "/api/v1/patients") not in open_to_all
     metrics = document["paths"]["/metrics"]["get"]  # with a token, or from the server's own machine without
-    ways = [{"password": []}, {"bearer": []}, {"cookieAuth": []}]
+    ways = [{"password": []}, {"bearer": []}, {"cookieAuth": []}, {"api_key": []}]
     assert document["security"] == ways
     assert metrics["security"] == [*ways, {}] and "metrics.read" in metrics["description"]
     schemes = document["components"]["securitySchemes"]
