@@ -232,13 +232,33 @@ void dicom_put_integer(struct dicom_writer *w, uint32_t tag, int64_t n)
     }
 }
 
-static void put_numeral(struct dicom_writer *w, uint32_t tag, double n)
+enum { DS_MAX = 16 };
+
+/* The length of what DS holds of it: nothing, where it is not finite. */
+static int numeral(double n, char digits[32])
 {
+    int len = DS_MAX + 1;
+    for (int precision = 15; precision > 0 && len > DS_MAX; precision--)
+        len = snprintf(digits, 32, "%.*g", precision, n);
+    return isfinite(n) ? len : 0;
+}
+
+/* Separated by '\\'. */
+static void put_numerals(struct dicom_writer *w, uint32_t tag, const double *at, int count)
+{
+    struct text text;
     char digits[32];
-    int len = 17;
-    for (int precision = 15; precision > 0 && len > 16; precision--) /* DS: at most 16 characters */
-        len = snprintf(digits, sizeof(digits), "%.*g", precision, n);
-    put_value(w, tag, VR('D', 'S'), isfinite(n) ? (struct str){ digits, len } : S(""));
+    text_init(&text, SHORT_LENGTH_MAX);
+    for (int i = 0; i < count; i++) {
+        if (i)
+            text_put_char(&text, '\\');
+        text_put(&text, (struct str){ digits, numeral(at[i], digits) });
+    }
+    if (text.overflowed)
+        mistake(w, tag, "it does not hold those numbers");
+    else
+        put_value(w, tag, VR('D', 'S'), text_str(&text));
+    text_release(&text);
 }
 
 static void put_float(struct dicom_writer *w, double n, int width)
@@ -258,7 +278,7 @@ void dicom_put_real(struct dicom_writer *w, uint32_t tag, double n)
 {
     uint16_t vr = next_vr(w, tag);
     if (vr == VR('D', 'S')) {
-        put_numeral(w, tag, n);
+        put_numerals(w, tag, &n, 1);
     } else if (vr && vr_row(vr)->kind == VR_REALS) {
         put_header(w, tag, vr, (uint32_t)vr_row(vr)->width);
         put_float(w, n, vr_row(vr)->width);
@@ -272,6 +292,10 @@ void dicom_put_reals(struct dicom_writer *w, uint32_t tag, const double *at, int
     uint16_t vr = next_vr(w, tag);
     if (!vr)
         return;
+    if (vr == VR('D', 'S')) {
+        put_numerals(w, tag, at, count);
+        return;
+    }
     if (vr_row(vr)->kind != VR_REALS || count > SHORT_LENGTH_MAX / vr_row(vr)->width) {
         mistake(w, tag, "it does not hold those numbers");
         return;
@@ -279,6 +303,17 @@ void dicom_put_reals(struct dicom_writer *w, uint32_t tag, const double *at, int
     put_header(w, tag, vr, (uint32_t)(count * vr_row(vr)->width));
     for (int i = 0; i < count; i++)
         put_float(w, at[i], vr_row(vr)->width);
+}
+
+void dicom_put_tag(struct dicom_writer *w, uint32_t tag, uint32_t value)
+{
+    uint16_t vr = next_vr(w, tag);
+    if (vr && vr != VR('A', 'T')) {
+        mistake(w, tag, "it does not hold a tag");
+    } else if (vr) {
+        put_header(w, tag, vr, 4);
+        put_tag(w, value);
+    }
 }
 
 void dicom_put_bytes(struct dicom_writer *w, uint32_t tag, struct str bytes)

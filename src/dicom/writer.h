@@ -63,8 +63,10 @@ void dicom_put(struct dicom_writer *w, uint32_t tag, struct str value);
 void dicom_put_integer(struct dicom_writer *w, uint32_t tag, int64_t n);
 /* DS FL FD. */
 void dicom_put_real(struct dicom_writer *w, uint32_t tag, double n);
-/* FL, several. */
+/* FL FD DS, several. */
 void dicom_put_reals(struct dicom_writer *w, uint32_t tag, const double *at, int count);
+/* AT: another element's tag. */
+void dicom_put_tag(struct dicom_writer *w, uint32_t tag, uint32_t value);
 /* OB OW, in their order of bytes. */
 void dicom_put_bytes(struct dicom_writer *w, uint32_t tag, struct str bytes);
 void dicom_put_sequence(struct dicom_writer *w, uint32_t tag);

@@ -58,11 +58,13 @@ static void a_file(void **state)
 {
     (void)state;
     int64_t n, length;
-    double reals[] = { 0.5, -1.25 }, real;
+    double reals[] = { 0.5, -1.25 }, thirds[] = { 100.0 / 3, 0.25 }, real;
     dicom_put(&w, 0x00080020, S("20261127"));
     dicom_put(&w, DICOM_PatientName, S("Li^Wei=李^伟"));
     dicom_put_integer(&w, 0x00200013, -7);
+    dicom_put_tag(&w, 0x00280009 /* Frame Increment Pointer */, 0x00181063);
     dicom_put_integer(&w, DICOM_Rows, 65535);
+    dicom_put_reals(&w, 0x00280030 /* Pixel Spacing, DS */, thirds, 2);
     dicom_put_real(&w, 0x0040A30A, 100.0 / 3);
     dicom_put_sequence(&w, EVIDENCE);
     for (int i = 0; i < 2; i++) {
@@ -87,6 +89,8 @@ static void a_file(void **state)
     expect(dicom_item(object->root, EVIDENCE, 1), REFERENCED_INSTANCE, S("1.2.3.44"));
     assert_null(dicom_item(object->root, EVIDENCE, 2));
     expect(object->root, 0x0040A30A, S("33.3333333333333")); /* 16 characters */
+    expect(object->root, 0x00280030, S("33.3333333333333\\0.25"));
+    assert_memory_equal(dicom_bytes(object->root, 0x00280009).at, "\x18\0\x63\x10", 4);
     assert_true(dicom_real_at(object->root, 0x00700022, 1, &real) && real == -1.25);
     assert_memory_equal(dicom_bytes(object->root, DICOM_PixelData).at, "abc\0", 4);
 }
@@ -163,6 +167,10 @@ static void mistakes_of_the_program(void **state)
     refused("(0028,0010)");
     dicom_put_real(&w, DICOM_PatientName, 1);
     refused("no number");
+    dicom_put_tag(&w, DICOM_PatientName, 1);
+    refused("a tag");
+    dicom_put_reals(&w, DICOM_PatientName, (const double[]){ 1 }, 1);
+    refused("those numbers");
     dicom_put_sequence(&w, DICOM_PatientName);
     refused("(0010,0010)");
     dicom_put_sequence(&w, EVIDENCE);
