@@ -225,6 +225,20 @@ def test_what_is_no_such_image_gets_no_score(chief, model):
     problem(chief.post("/diagnosis", json={"image_file_id": ct, "model_id": 10**9}), 422)
 
 
+def test_a_film_of_another_part_of_the_body_gets_no_score(chief, model):
+    """A hip (pydicom's pylibjpeg-data, MIT): its header is enough, and so is the picture without one."""
+    content = (ROOT / "tests" / "data" / "dicom" / "RG2_JPLY.dcm").read_bytes()
+    file = chief.upload(content, "hip.dcm")["id"]
+    said = problem(chief.post("/diagnosis", json={"image_file_id": file, "model_id": model["id"]}), 422)
+    assert "HIP" in said["errors"][0]["msg"] and "CHEST" in said["errors"][0]["msg"]
+    assert "no model" in problem(chief.post("/diagnosis", json={"image_file_id": file}), 409)["detail"]
+    picture = chief.get(f"/images/{file}/rendered", params={"format": "png"})
+    assert picture.status_code == 200, picture.text
+    told = ended(chief, ask(chief, upload(chief, picture.content, description="no word of a hip"))["id"])
+    assert told["status"] == "COMPLETED" and told["findings"] == [] and not told["has_heatmap"], told
+    assert told["gate"]["reason"] == "not_frontal_chest" and told["gate"]["text"]
+
+
 def encoded(pixels):
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
