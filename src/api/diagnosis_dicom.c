@@ -4,10 +4,12 @@
 
 static const struct field query_fields[] = {
     KEY(struct diagnosis_object, id, "The diagnosis."),
-    FIELD(struct diagnosis_object, kind, .choices = diagnosis_object_kinds, .type = "DiagnosisObject",
-          .fallback = "report", .flags = IN_QUERY,
-          .doc =
-              "A structured report (Comprehensive SR, TID 1500), or the evidence over the film (Secondary Capture)."),
+    FIELD(
+        struct diagnosis_object, kind, .choices = diagnosis_object_kinds, .type = "DiagnosisObject",
+        .fallback = "report", .flags = IN_QUERY,
+        .doc =
+            "A structured report (Comprehensive SR, TID 1500), the evidence over the film (Secondary Capture), or the "
+            "masks (Segmentation)."),
 };
 static const struct schema query_schema = SCHEMA("DiagnosisDicomQuery", struct diagnosis_object, query_fields);
 
@@ -41,8 +43,8 @@ static const struct endpoint rows[] = {
       .flags = NOT_JSON, .answers = "application/dicom", .audit = "diagnosis.dicom",
       .summary = "Sends what a model said as DICOM",
       .doc = "A report that names model, findings, places and reviews, VERIFIED only where readers have confirmed it; "
-             "or the evidence map. The same result at the same standing is the same file. 409: no result, no evidence, "
-             "or a film that is no DICOM file of a study." },
+             "the evidence map; or the masks, a segment for each label. The same result at the same standing is the "
+             "same file. 409: no result, no evidence, no masks, or a film that is no DICOM file of a study." },
     { HTTP_POST, "/api/v1/diagnosis/{id}/dicom", dicom_post, &query_schema, &image_file_schema,
       .permission = MAY_REVIEW_AI, DIAGNOSIS, .status = 201, .audit = "diagnosis.dicom_store",
       .summary = "Puts what a model said into the study, as DICOM",

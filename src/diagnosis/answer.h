@@ -1,7 +1,7 @@
 /* answer.h - what a model gave, checked, as findings in the words of its card.
  *
  *     struct answer answer = { &card, outputs, count, &ready.placement };
- *     if (!answer_check(&answer, &error) || !answer_findings(c, &answer, &findings)) ...   // struct finding
+ *     if (!answer_check(&answer, &error) || !answer_findings(c, &answer, &findings, &masks)) ...
  *     if (answer_grid(&answer, ROLE_EVIDENCE, STR_NULL, &grid)) ...                        // heat_map.h
  *
  * Every output is data of a stranger's program: answer_check looks at all that the card names for type, shape,
@@ -13,7 +13,8 @@
  *                         cut to the frame; of those that overlap the weaker goes only where the card says `iou`
  *   keypoints             one: the surest detection's points on the frame (measure/keypoints.h); none where no
  *                         detection reaches the label's threshold
- *   masks of labels       one a label: its area as a share of the frame; `probability` is the highest value
+ *   masks of labels       one a label: area, box and mean of the pixels at or above the mask's threshold, the label's
+ *                         where the card says none; `probability` is the highest value. The masks come with them
  *
  * Borrows all it is told; findings lie in the call's arena.
  */
@@ -32,8 +33,9 @@ struct answer {
 };
 /* E_INVALID, in words that name the output: it is the model's fault. */
 bool answer_check(const struct answer *answer, struct error *error);
-/* struct finding. */
-bool answer_findings(struct call *c, const struct answer *answer, struct list *findings);
+/* *findings: struct finding. *masks: struct mask (mask.h), one for each of the findings of a segmentation, else none.
+ * E_INVALID: masks that are more than is kept. */
+bool answer_findings(struct call *c, const struct answer *answer, struct list *findings, struct list *masks);
 
 /* A map over the whole input, 0 to 1, rows from the top. */
 struct grid {

@@ -1,5 +1,6 @@
 /* answer_findings.c - numbers, points and masks as findings; boxes have a file of their own. */
 #include "diagnosis/answer_parts.h"
+#include "diagnosis/mask.h"
 
 #include <math.h>
 
@@ -14,6 +15,9 @@ struct finding answer_finding(const struct card_label *label, double probability
         .positive = probability >= label->threshold,
         .box = { NAN, NAN, NAN, NAN },
         .area = NAN,
+        .area_mm2 = NAN,
+        .area_pixels = INTEGER_NULL,
+        .mean_probability = NAN,
     };
 }
 
@@ -71,31 +75,6 @@ static void of_points(struct call *c, const struct answer *answer, struct list *
 
 /* ---- masks ---- */
 
-/* How much of `from` to `to`, of the input, lies in `size` pixels of the frame, in those. */
-static double covered(double from, double to, double scale, double before, int64_t size)
-{
-    double low = fmax((from - before) / scale, 0), high = fmin((to - before) / scale, (double)size);
-    return fmax(high - low, 0);
-}
-
-/* The area at or above the threshold, as a share of the frame, and the highest value on it. */
-static double area_of(const struct grid *grid, const struct placement *p, double threshold, double *most)
-{
-    double area = 0, wide = (double)p->input_width / (double)grid->width;
-    double high = (double)p->input_height / (double)grid->height;
-    *most = 0;
-    for (int64_t y = 0; y < grid->height; y++) {
-        double down = covered((double)y * high, (double)(y + 1) * high, p->scale_y, p->top, p->frame_height);
-        for (int64_t x = 0; x < grid->width && down > 0; x++) {
-            double across = covered((double)x * wide, (double)(x + 1) * wide, p->scale_x, p->left, p->frame_width);
-            double value = (double)grid->at[y * grid->width + x];
-            *most = across > 0 ? fmax(*most, value) : *most;
-            area += value >= threshold ? down * across : 0;
-        }
-    }
-    return fmin(area / ((double)p->frame_width * (double)p->frame_height), 1);
-}
-
 /* Which mask shows this label, and on which of its channels. */
 static bool mask_of(struct call *c, const struct answer *answer, const struct card_label *label,
                     const struct card_output **output, struct grid *grid)
@@ -111,30 +90,66 @@ static bool mask_of(struct call *c, const struct answer *answer, const struct ca
     return false;
 }
 
-static void of_masks(struct call *c, const struct answer *answer, struct list *findings)
+static struct finding of_mask(const struct card_label *label, const struct mask *mask)
+{
+    struct finding finding = answer_finding(label, fmin(mask->most, 1));
+    finding.box = mask->box;
+    finding.area_pixels = mask->pixels;
+    finding.area = (double)mask->pixels / ((double)mask->width * (double)mask->height);
+    finding.mean_probability = fmin(mask->mean, 1);
+    if (!mask->pixels)
+        finding.mean_probability = NAN;
+    return finding;
+}
+
+static bool are_few_enough(struct call *c, const struct answer *answer)
+{
+    const struct placement *p = answer->placement;
+    return p->frame_width <= MASKS_PIXELS_MAX / p->frame_height / answer->card->labels.count ||
+           fail(c, E_INVALID, "masks of %td labels are too many for a frame of %" PRId64 " x %" PRId64 " pixels",
+                answer->card->labels.count, p->frame_width, p->frame_height);
+}
+
+static bool of_masks(struct call *c, const struct answer *answer, struct list *findings, struct list *masks)
 {
     const struct card_label *labels = answer->card->labels.items;
-    struct finding *items = arena_array(&c->arena, struct finding, answer->card->labels.count);
-    ptrdiff_t count = 0;
+    struct finding *found = arena_array(&c->arena, struct finding, answer->card->labels.count);
+    struct mask *made = arena_array(&c->arena, struct mask, answer->card->labels.count);
+    ptrdiff_t count = 0, bytes = 0;
+    if (!are_few_enough(c, answer))
+        return false;
     for (ptrdiff_t i = 0; i < answer->card->labels.count; i++) {
         const struct card_output *output;
         struct grid grid;
-        double most;
         if (!mask_of(c, answer, &labels[i], &output, &grid))
             continue;
-        double area = area_of(&grid, answer->placement, isnan(output->threshold) ? 0.5 : output->threshold, &most);
-        items[count] = answer_finding(&labels[i], most);
-        items[count++].area = area;
+        double threshold = isnan(output->threshold) ? labels[i].threshold : output->threshold;
+        if (!mask_of_grid(c, &grid, answer->placement, threshold, &made[count]))
+            return false;
+        bytes += made[count].packed.len;
+        if (bytes > MASKS_BYTES_MAX)
+            return fail(c, E_INVALID, "the model gave masks that are too ragged to be kept");
+        made[count].label = labels[i].label;
+        made[count].place = count;
+        found[count] = of_mask(&labels[i], &made[count]);
+        count++;
     }
-    *findings = (struct list){ items, count };
+    *findings = (struct list){ found, count };
+    *masks = (struct list){ made, count };
+    return true;
 }
 
-bool answer_findings(struct call *c, const struct answer *answer, struct list *findings)
+bool answer_findings(struct call *c, const struct answer *answer, struct list *findings, struct list *masks)
 {
     static void (*const of[])(struct call * c, const struct answer *answer, struct list *findings) = {
-        [TASK_CLASSIFICATION] = of_numbers, [TASK_MULTI_LABEL] = of_numbers, [TASK_DETECTION] = answer_boxes,
-        [TASK_KEYPOINTS] = of_points,       [TASK_SEGMENTATION] = of_masks,
+        [TASK_CLASSIFICATION] = of_numbers,
+        [TASK_MULTI_LABEL] = of_numbers,
+        [TASK_DETECTION] = answer_boxes,
+        [TASK_KEYPOINTS] = of_points,
     };
+    *masks = (struct list){ 0 };
+    if (answer->card->task == TASK_SEGMENTATION)
+        return of_masks(c, answer, findings, masks);
     of[answer->card->task](c, answer, findings);
     return c->error.code == E_NONE;
 }

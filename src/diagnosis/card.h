@@ -95,7 +95,7 @@ struct card_output {
     unsigned activation; /* of numbers and masks; logits without one: softmax of classification, else sigmoid */
     struct str label;    /* evidence, mask: which label it is for */
     struct str of;       /* mask: what it shows, where that is no label: "lung" */
-    double threshold;    /* mask: from which value on a place belongs to it; 0.5 */
+    double threshold;    /* mask: from which value on a pixel belongs to it; NaN: its label's */
     unsigned box, unit;  /* boxes */
     bool scored;         /* boxes: the four are followed by one score for each label (YOLO) */
     bool by_column;      /* boxes, keypoints: [N, numbers of one, how many] */
@@ -115,7 +115,8 @@ struct card_code {
 extern const struct schema card_code_schema;
 struct card_label {
     struct card_code code;
-    struct list also; /* struct card_code: the same in other schemes */
+    struct list also;          /* struct card_code: the same in other schemes */
+    struct card_code category; /* of masks: what kind of thing it is (PS3.16 CID 7150); null: something abnormal */
     struct str label, label_zh;
     double threshold; /* at or above: positive */
     int64_t index;    /* its place among the numbers of the output; given, or its place in the list */

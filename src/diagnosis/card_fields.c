@@ -74,7 +74,7 @@ static const struct field output_fields[] = {
     FIELD(struct card_output, label, .flags = NULLABLE, .max = 100, .doc = "Which label a map is for."),
     FIELD(struct card_output, of, .flags = NULLABLE, .max = 64, .doc = "What a mask shows that is no label: lung."),
     FIELD(struct card_output, threshold, .flags = NULLABLE, .min = 0, .max = 1,
-          .doc = "From which value on a place belongs to a mask; 0.5."),
+          .doc = "From which value on a pixel belongs to a mask; its label's threshold where none is said."),
     FIELD(struct card_output, box, .choices = boxes, .type = "CardBox", .flags = NULLABLE,
           .doc = "How four numbers are a box: two corners, corner and size, centre and size."),
     FIELD(struct card_output, unit, .choices = units, .type = "CardUnit", .flags = NULLABLE,
@@ -110,6 +110,9 @@ static const struct field label_fields[] = {
     FIELD_OBJECT(struct card_label, code, .of = &card_code_schema, .flags = REQUIRED, .doc = "What it means."),
     FIELD(struct card_label, also, .of = &card_code_schema, .flags = NULLABLE, .max = 8,
           .doc = "The same in other coding schemes."),
+    FIELD_OBJECT(struct card_label, category, .of = &card_code_schema, .flags = NULLABLE,
+                 .doc = "Of masks: what kind of thing it is, as Segmented Property Category; a morphologically "
+                        "abnormal structure where none is said."),
     FIELD(struct card_label, label, .flags = REQUIRED, .max = 100, .doc = "What it is called here."),
     FIELD(struct card_label, label_zh, .flags = NULLABLE, .max = 100, .doc = "The same in Chinese."),
     FIELD(struct card_label, threshold, .flags = REQUIRED, .min = 0, .max = 1,

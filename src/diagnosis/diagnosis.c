@@ -43,6 +43,7 @@ static const struct field diagnosis_fields[] = {
     FIELD(struct diagnosis, maps, .flags = READ_ONLY | WRITE_ONLY, .doc = "Grids of the answer."),
     TOLD(has_heatmap, .sql = "case when d.maps like '{\"evidence\"%' then 1 else 0 end",
          .doc = "Is there a picture of where the model found evidence?"),
+    TOLD(has_mask, .doc = "Are there masks: which pixels have which label?"),
     MAYBE(input_sha256, .doc = "SHA-256 of the pixels that went in: width, height, channels as text, then bytes."),
     MAYBE(preparation, .example = "squash-area-1/1",
           .doc = "How they were prepared: the card's name for it, and ours."),

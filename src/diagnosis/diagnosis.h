@@ -61,7 +61,7 @@ struct diagnosis {
     struct json findings; /* a list of finding.h */
     struct json gate;     /* {"reason", "text"}; null: it was let in */
     struct json maps;     /* diagnosis_maps.h; not sent */
-    bool has_heatmap;
+    bool has_heatmap, has_mask;
     struct str input_sha256, preparation, runtime;
     int64_t run_us;
     struct json reviews; /* a list: {"decision", "findings", "comment", "reviewer_id", "reviewed_at"} */

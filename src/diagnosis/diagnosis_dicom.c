@@ -7,8 +7,8 @@
 #include "dicom/uid.h"
 #include "intake/upload.h"
 
-const char *const diagnosis_object_kinds[] = { "report", "heatmap", NULL };
-NAMES_REACH(diagnosis_object_kinds, OBJECT_HEATMAP);
+const char *const diagnosis_object_kinds[] = { "report", "heatmap", "segmentation", NULL };
+NAMES_REACH(diagnosis_object_kinds, OBJECT_SEGMENTATION);
 
 /* Stands where the UID will be, while it is not known. */
 #define UID_NOT_YET "2.25.0"
@@ -16,8 +16,15 @@ NAMES_REACH(diagnosis_object_kinds, OBJECT_HEATMAP);
 static bool write_object(struct call *c, const struct dicom_source *source, const struct dicom_picture *picture,
                          unsigned kind, struct str uid, struct dicom_writer *w)
 {
-    return kind == OBJECT_REPORT ? dicom_report_write(c, source, uid, w)
-                                 : dicom_heatmap_write(c, source, picture, uid, w);
+    switch ((enum diagnosis_object_kind)kind) {
+    case OBJECT_REPORT:
+        return dicom_report_write(c, source, uid, w);
+    case OBJECT_HEATMAP:
+        return dicom_heatmap_write(c, source, picture, uid, w);
+    case OBJECT_SEGMENTATION:
+        return dicom_segmentation_write(c, source, uid, w);
+    }
+    return false;
 }
 
 /* Twice: the instance is named after all that is in it. */
@@ -27,7 +34,8 @@ static bool make(struct call *c, const struct image *image, struct dicom_source 
     struct dicom_picture picture = { 0 };
     struct dicom_writer w;
     if (!dicom_source_film(c, image, source) ||
-        (object->kind == OBJECT_HEATMAP && !dicom_heatmap_draw(c, image, source, &picture)))
+        (object->kind == OBJECT_HEATMAP && !dicom_heatmap_draw(c, image, source, &picture)) ||
+        (object->kind == OBJECT_SEGMENTATION && !dicom_segmentation_draw(c, source)))
         return false;
     bool ok = write_object(c, source, &picture, object->kind, S(UID_NOT_YET), &w);
     struct str uid = ok ? uid_of(dicom_writer_bytes(&w), &c->arena) : STR_NULL;
@@ -46,6 +54,8 @@ static bool make_loaded(struct call *c, struct dicom_source *source, struct diag
     struct image image;
     if (source->file.file_type != FILE_DICOM)
         return fail(c, E_CONFLICT, "the film is no DICOM file: there is nothing that a DICOM object could refer to");
+    if (object->kind == OBJECT_SEGMENTATION && !dicom_segmentation_load(c, source))
+        return false;
     db_release(c);
     if (!image_open(c, &source->file, &image))
         return false;

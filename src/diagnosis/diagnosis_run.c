@@ -4,6 +4,7 @@
 #include "diagnosis/critical.h"
 #include "diagnosis/diagnosis_maps.h"
 #include "diagnosis/figures.h"
+#include "diagnosis/mask.h"
 #include "diagnosis/model_ask.h"
 #include "records/visibility.h"
 #include "schema/json.h"
@@ -31,7 +32,7 @@ struct making {
     struct prepared ready;
     struct model_answer answer;
     struct model_face face;
-    struct list findings;
+    struct list findings, masks;
     struct str findings_text;
     struct gate_reason reason;
     struct diagnosis_maps maps;
@@ -132,13 +133,14 @@ static bool write_result(struct call *c, void *context)
         return false;
     return !wanted ||
            (db_execute(c,
-                       "update diagnoses set status = 'COMPLETED', findings = ?, gate = ?, maps = ?, input_sha256 = ?, "
-                       "preparation = ?, runtime = ?, run_us = ?, started_at = ?, finished_at = ? where id = ?",
-                       V(m->findings_text), V(gate_text(c, &m->reason)), V(maps_text(c, m)),
+                       "update diagnoses set status = 'COMPLETED', findings = ?, gate = ?, maps = ?, has_mask = ?, "
+                       "input_sha256 = ?, preparation = ?, runtime = ?, run_us = ?, started_at = ?, finished_at = ? "
+                       "where id = ?",
+                       V(m->findings_text), V(gate_text(c, &m->reason)), V(maps_text(c, m)), V(m->masks.count > 0),
                        V(is_prepared ? str_from(m->ready.pixels_sha256) : STR_NULL),
                        V(is_prepared ? preparation : STR_NULL), V(m->runtime), V(m->answer.run_us), V(m->started_at),
                        V(now), V(m->d.id)) &&
-            note_figure(c, m, now) && critical_note(c, &m->d, critical) &&
+            masks_keep(c, m->d.id, &m->masks) && note_figure(c, m, now) && critical_note(c, &m->d, critical) &&
             jobs_result_judged(&c->app->jobs, c, m->d.id) && diagnosis_tell(c, &m->d, DIAGNOSIS_COMPLETED));
 }
 
@@ -213,9 +215,28 @@ static bool read_answer(struct call *c, struct making *m)
     (void)answer_grid(c, &answer, ROLE_EVIDENCE, STR_NULL, &m->maps.evidence);
     (void)answer_grid(c, &answer, ROLE_MASK, STR_NULL, &m->maps.region);
     if (gate_pixels(c, &answer, &m->ready, &m->reason))
-        return answer_findings(c, &answer, &m->findings);
+        return answer_findings(c, &answer, &m->findings, &m->masks);
     m->maps.evidence = (struct grid){ 0 }; /* of what is no such image it says nothing */
     return !c->error.code;
+}
+
+/* A file that knows regions of ultrasound has a spacing for each of them, and for what lies outside none. */
+static void measure_areas(struct call *c, struct making *m, const struct image *image)
+{
+    struct pixel_spacing spacing;
+    struct finding *findings = m->findings.items;
+    if (!m->masks.count || (image->dicom && dicom_item(image->dicom->root, 0x00186011 /* Regions of US */, 0)))
+        return;
+    image_spacing(c, image, m->d.frame, &spacing);
+    if (spacing.source == SPACING_NONE)
+        return;
+    for (ptrdiff_t i = 0; i < m->findings.count; i++) {
+        double area = (double)findings[i].area_pixels * spacing.row_mm * spacing.column_mm;
+        if (!isfinite(area))
+            return;
+        findings[i].area_mm2 = area;
+        findings[i].area_spacing = spacing.source == SPACING_DETECTOR ? AREA_AT_DETECTOR : AREA_OF_PIXEL_SPACING;
+    }
 }
 
 static bool look(struct call *c, struct making *m, struct image *image)
@@ -224,8 +245,11 @@ static bool look(struct call *c, struct making *m, struct image *image)
     struct gate_subject subject = subject_of(c, image);
     if (!gate_header(c, &m->card, &subject, &m->reason))
         return !c->error.code; /* what its header says: no score */
-    return film_of_image(c, image, m->d.frame, &m->card.input, &film) && prepare(c, &film, &m->card.input, &m->ready) &&
-           ask_model(c, m) && read_answer(c, m);
+    if (!film_of_image(c, image, m->d.frame, &m->card.input, &film) || !prepare(c, &film, &m->card.input, &m->ready) ||
+        !ask_model(c, m) || !read_answer(c, m))
+        return false;
+    measure_areas(c, m, image);
+    return true;
 }
 
 static bool make(struct call *c, struct making *m)

@@ -193,19 +193,24 @@ static void copy_if_there(struct call *c, struct dicom_writer *w, const struct d
         dicom_put(w, tag, text);
 }
 
+static const char *called(enum diagnosis_object_kind kind)
+{
+    return kind == OBJECT_REPORT ? "result" : kind == OBJECT_HEATMAP ? "evidence map" : "masks";
+}
+
 static struct str series_description(struct call *c, const struct dicom_source *source, enum diagnosis_object_kind kind)
 {
     const char *mark = source->is_withdrawn ? "WITHDRAWN " : source->is_rejected ? "REJECTED " : "";
     return arena_format(&c->arena, "%s%s%s: %.*s %.*s", mark, source->d.research_only ? "Research AI " : "AI ",
-                        kind == OBJECT_REPORT ? "result" : "evidence map", STR_FMT(source->d.model_name),
-                        STR_FMT(source->d.model_version));
+                        called(kind), STR_FMT(source->d.model_name), STR_FMT(source->d.model_version));
 }
 
 static void put_group_8(struct call *c, struct dicom_writer *w, const struct dicom_source *source,
                         const struct dicom_about *about)
 {
-    if (about->kind == OBJECT_HEATMAP)
-        dicom_put(w, 0x00080008 /* Image Type */, S("DERIVED\\SECONDARY"));
+    if (about->kind != OBJECT_REPORT)
+        dicom_put(w, 0x00080008 /* Image Type */,
+                  about->kind == OBJECT_HEATMAP ? S("DERIVED\\SECONDARY") : S("DERIVED\\PRIMARY"));
     dicom_put(w, DICOM_SOPClassUID, str_from(about->class_uid));
     dicom_put(w, DICOM_SOPInstanceUID, about->instance_uid);
     copy_date(w, source, 0x00080020 /* Study Date */);
@@ -238,6 +243,8 @@ void dicom_source_begin(struct call *c, struct dicom_writer *w, const struct dic
     copy_date(w, source, 0x00100030 /* Patient's Birth Date */);
     copy_sex(c, w, source, 0x00100040 /* Patient's Sex */);
     copy_if_there(c, w, source, 0x00101010 /* Patient's Age */);
+    if (about->put_group_18)
+        about->put_group_18(c, w, source);
     dicom_put(w, 0x0020000D /* Study Instance UID */, source->study_uid);
     dicom_put(w, 0x0020000E /* Series Instance UID */, uid_of(series, &c->arena));
     copy(c, w, source, 0x00200010 /* Study ID */);

@@ -26,6 +26,8 @@ struct dicom_source {
     struct list findings;     /* struct finding */
     struct list judgements;   /* struct dicom_judgement */
     struct list measurements; /* struct annotation: what the model's key points have become, with their values */
+    struct list masks;        /* struct mask, of dicom_segmentation_load: one for each of `findings` */
+    struct str mask_bits;     /* of dicom_segmentation_draw: all of them, as pixel data */
     struct str refusal;       /* why there is no finding: the gate's sentence; null: there is no such reason */
     int64_t version;          /* of what is told: 1, and one more for each review and a withdrawal */
     struct instant at;        /* when it was said last */
@@ -51,6 +53,7 @@ struct dicom_about {
     ptrdiff_t max_bytes;
     /* Of group 0008, between Series Description and group 0010; NULL: nothing. */
     void (*put_group_8)(struct call *c, struct dicom_writer *w, const struct dicom_source *source);
+    void (*put_group_18)(struct call *c, struct dicom_writer *w, const struct dicom_source *source); /* likewise */
 };
 /* File, groups 0008 to 0020: what PS3.3 has in the modules Patient, General Study, General or SR Document Series and
  * General Equipment, and the dates of the content. */
@@ -72,5 +75,11 @@ bool dicom_heatmap_draw(struct call *c, const struct image *image, const struct 
                         struct dicom_picture *out);
 bool dicom_heatmap_write(struct call *c, const struct dicom_source *source, const struct dicom_picture *picture,
                          struct str instance_uid, struct dicom_writer *w);
+
+/* The masks: read while the database is at hand, then put together, then written. E_CONFLICT: it has none. */
+bool dicom_segmentation_load(struct call *c, struct dicom_source *source);
+bool dicom_segmentation_draw(struct call *c, struct dicom_source *source);
+bool dicom_segmentation_write(struct call *c, const struct dicom_source *source, struct str instance_uid,
+                              struct dicom_writer *w);
 
 #endif

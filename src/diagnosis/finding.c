@@ -1,6 +1,11 @@
 /* finding.c - the rows of a finding. */
 #include "diagnosis/finding.h"
 
+#include "base/names.h"
+
+static const char *const spacings[] = { "pixel_spacing", "detector", NULL };
+NAMES_REACH(spacings, AREA_AT_DETECTOR);
+
 static const struct field box_fields[] = {
     FIELD(struct finding_box, x, .doc = "Left edge, in pixels of the frame."),
     FIELD(struct finding_box, y, .doc = "Upper edge."),
@@ -17,6 +22,8 @@ static const struct field point_fields[] = {
 };
 static const struct schema point_schema = SCHEMA("FindingPoint", struct finding_point, point_fields);
 
+enum { AREA_PIXELS_MAX = 1 << 30 };
+
 static const struct field finding_fields[] = {
     FIELD_OBJECT(struct finding, code, .of = &card_code_schema, .flags = REQUIRED, .doc = "What is meant."),
     FIELD(struct finding, label, .flags = REQUIRED, .max = 100, .doc = "What it is called."),
@@ -29,6 +36,13 @@ static const struct field finding_fields[] = {
     FIELD_OBJECT(struct finding, box, .of = &box_schema, .flags = NULLABLE, .doc = "Where; null: no box."),
     FIELD(struct finding, points, .of = &point_schema, .flags = NULLABLE, .max = KEYPOINTS_MAX, .doc = "Key points."),
     FIELD(struct finding, area, .flags = NULLABLE, .min = 0, .max = 1, .doc = "Of its mask, as a share of the frame."),
+    FIELD(struct finding, area_pixels, .flags = NULLABLE, .min = 0, .max = AREA_PIXELS_MAX,
+          .doc = "The same in pixels of the frame."),
+    FIELD(struct finding, area_mm2, .flags = NULLABLE, .min = 0, .doc = "The same, where the spacing is known."),
+    FIELD(struct finding, area_spacing, .choices = spacings, .type = "AreaSpacing", .flags = NULLABLE,
+          .doc = "What `area_mm2` rests on: pixel_spacing; detector (larger there than in the patient)."),
+    FIELD(struct finding, mean_probability, .flags = NULLABLE, .min = 0, .max = 1,
+          .doc = "The mean over the pixels of its mask; `probability` is the highest."),
 };
 const struct schema finding_schema =
     SCHEMA("Finding", struct finding, finding_fields, .doc = "What a model, or a reader, says of an image.");

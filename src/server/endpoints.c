@@ -41,6 +41,7 @@
     X(diagnosis_endpoints) \
     X(diagnosis_dicom_endpoints) \
     X(diagnosis_figures_endpoints) \
+    X(diagnosis_mask_endpoints) \
     X(diagnosis_measure_endpoints) \
     X(diagnosis_rule_endpoints) \
     X(study_findings_endpoints) \

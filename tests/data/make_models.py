@@ -150,10 +150,24 @@ def places():
           constant("all_scores", [[0.9, 0.1]]), constant("all_pose", [[pose]])])
 
 
+def shades():
+    """Two masks of a picture of 32 x 48: how bright each pixel is, and how dark."""
+    save("shades",
+         [helper.make_node("Sub", ["one", "image"], ["dark"]),
+          helper.make_node("Concat", ["image", "dark"], ["masks"], axis=1)],
+         [put("image", [1, 1, 32, 48])], [put("masks", [1, 2, 32, 48])], [constant("one", 1)])
+
+
+def nowhere():
+    """A mask that is no number where the picture is black."""
+    save("nowhere", [helper.make_node("Log", ["image"], ["logits"])],
+         [put("image", [1, 1, 32, 48])], [put("logits", [1, 1, 32, 48])])
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for make in (brightness, pelvis, any_size, sums, not_a_number, endless, hungry, unknown, elsewhere, texts, swells,
-                 places):
+                 places, shades, nowhere):
         make()
     for file in sorted(FOLDER.glob("*.onnx")):
         onnx.load(file, load_external_data=False)

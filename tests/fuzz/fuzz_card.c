@@ -63,7 +63,7 @@ static void ask(struct call *c, const struct card *card, struct rest rest)
     struct film film = { 6, 4, next(&rest) % 2 ? 3 : 1, 1, pixels };
     struct tensor outputs[CARD_OUTPUTS_MAX];
     struct prepared ready;
-    struct list findings;
+    struct list findings, masks;
     struct gate_reason reason;
     if (card->input.width * card->input.height > 64 * 64)
         return;
@@ -73,7 +73,7 @@ static void ask(struct call *c, const struct card *card, struct rest rest)
     struct answer answer = { card, outputs, (int)card->outputs.count, &ready.placement };
     if (!answer_check(&answer, &c->error))
         return;
-    assert(answer_findings(c, &answer, &findings) && findings.count <= FINDINGS_MAX);
+    assert(answer_findings(c, &answer, &findings, &masks) && findings.count <= FINDINGS_MAX);
     for (ptrdiff_t i = 0; i < findings.count; i++)
         check_finding((const struct finding *)findings.items + i, &ready.placement);
     assert(gate_pixels(c, &answer, &ready, &reason) == !reason.code.at);

@@ -1,5 +1,6 @@
 /* test_answer.c - outputs made here, as findings; and outputs that are none. */
 #include "diagnosis/gate.h"
+#include "diagnosis/mask.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static struct tensor outputs[PUTS];
 /* A frame of 128 x 64 in an input of 64 x 32: half as large. */
 static struct placement placement = { 0.5, 0.5, 0, 0, 128, 64, 64, 32 };
 static struct answer answer;
-static struct list findings;
+static struct list findings, masks;
 
 static int begin(void **state)
 {
@@ -62,7 +63,7 @@ static void put(const char *name, struct tensor_shape shape, const float *values
 static const struct finding *found(int count)
 {
     error_clear(&call.error);
-    if (!answer_check(&answer, &call.error) || !answer_findings(&call, &answer, &findings))
+    if (!answer_check(&answer, &call.error) || !answer_findings(&call, &answer, &findings, &masks))
         fail_msg("%s", call.error.message);
     assert_int_equal(findings.count, count);
     return findings.items;
@@ -251,7 +252,7 @@ static void test_many_boxes(void **state)
                                   { (const char *)boxes, MANY * 6 * sizeof(float) } };
     answer.count = 1;
     error_clear(&call.error);
-    assert_true(answer_check(&answer, &call.error) && answer_findings(&call, &answer, &findings));
+    assert_true(answer_check(&answer, &call.error) && answer_findings(&call, &answer, &findings, &masks));
     const struct finding *f = findings.items;
     assert_near(f[0].probability, 0.5 + 0.5 * (MANY - 1) / MANY, 1e-6);
     assert_true(findings.count >= 4 && findings.count <= 8); /* each 20 of 128 wide, none on another */
@@ -297,8 +298,21 @@ static void test_masks(void **state)
     begin_card(CARD_SEGMENTATION);
     PUT("masks", SHAPE(1, 2, 1, 4), 5, 5, -5, -5, -5, -5, 5, -5); /* the fourth is both and neither: 1/2 each */
     const struct finding *f = found(2);
-    assert_near(f[0].area, 0.75, 1e-9); /* at the threshold belongs to it */
+    /* Of 128 columns: all before the middle between the second cell and the third; from the fourth's middle, where it
+     * is at the threshold, to the edge. */
+    assert_int_equal(f[0].area_pixels, (64 + 16) * 64);
+    assert_near(f[0].area, 0.625, 1e-9);
     assert_near(f[1].area, 0.5, 1e-9);
+    assert_near(f[1].mean_probability, 0.6875, 0.01);
+    assert_true(f[0].box.x == 0 && f[0].box.width == 128 && f[1].box.x == 64 && f[1].box.width == 64);
+    assert_true(f[1].box.y == 0 && f[1].box.height == 64);
+    const struct mask *m = masks.items;
+    struct str bits = STR_NULL;
+    assert_int_equal(masks.count, 2);
+    assert_true(str_equal(m[1].label, S("two")) && m[1].width == 128 && m[1].height == 64);
+    assert_true(mask_bits(&call, &m[1], &bits) && bits.len == 128 * 64 / 8);
+    for (int64_t i = 0; i < 128 * 64; i++)
+        assert_int_equal(mask_has(bits, i), i % 128 >= 64);
     assert_near(f[0].probability, 1 / (1 + exp(-10)), 1e-6);
     struct grid grid;
     assert_true(answer_grid(&call, &answer, ROLE_MASK, S("two"), &grid));
@@ -314,14 +328,43 @@ static void test_the_area_is_of_the_frame(void **state)
     begin_card(CARD_HEAD("segmentation") "\"labels\": [" CARD_LABEL(
         "one", "0.5") "],"
                       "\"outputs\": [{\"name\": \"mask\", \"role\": \"mask\", \"label\": \"one\"}]}");
-    PUT("mask", SHAPE(1, 1, 2, 4), 1, 1, 0.5f, 0, 1, 0, 0, 0);
+    PUT("mask", SHAPE(1, 1, 2, 4), 1, 1, 0, 0, 1, 1, 0, 0);
     placement = (struct placement){ 0.5, 0.5, 16, 0, 64, 64, 64, 32 }; /* a square frame: columns 1 and 2 */
     const struct finding *f = found(1);
     assert_near(f->area, 0.5, 1e-9);
     placement = (struct placement){ 1, 1, -64, 0, 192, 32, 64, 32 }; /* a third of the frame is seen */
-    assert_near(found(1)->area, 0.5 / 3, 1e-9);
+    f = found(1);
+    assert_near(f->area, 0.5 / 3, 1e-9);
+    assert_true(f->box.x == 64 && f->box.width == 32 && f->box.height == 32); /* it begins where the model saw it */
     numbers[0][3] = 1.2f;
     refused("outside of 0 to 1");
+}
+
+/* What reaches no threshold has no place; a frame of an odd size, and what is kept turned into something else. */
+static void test_a_mask_of_nothing(void **state)
+{
+    (void)state;
+    struct str bits = STR_NULL;
+    begin_card(CARD_SEGMENTATION);
+    PUT("masks", SHAPE(1, 2, 1, 1), 9, -9);
+    placement = (struct placement){ 64.0 / 5, 32.0 / 3, 0, 0, 5, 3, 64, 32 };
+    const struct finding *f = found(2);
+    struct mask *m = masks.items;
+    assert_int_equal(f[0].area_pixels, 15);
+    assert_near(f[0].area, 1, 0);
+    assert_int_equal(f[1].area_pixels, 0);
+    assert_true(isnan(f[1].box.x) && isnan(f[1].mean_probability) && !f[1].positive && f[1].area == 0);
+    assert_true(mask_bits(&call, &m[0], &bits) && bits.len == 2);
+    assert_memory_equal(bits.at, "\xFF\x7F", 2); /* the sixteenth bit is none of its pixels */
+    m[0].width = 9;
+    assert_false(mask_bits(&call, &m[0], &bits));
+    error_clear(&call.error);
+    m[1].packed.len--;
+    assert_false(mask_bits(&call, &m[1], &bits));
+    error_clear(&call.error);
+    placement = (struct placement){ 1, 1, 0, 0, 1 << 16, 1 << 16, 64, 32 };
+    assert_false(answer_findings(&call, &answer, &findings, &masks)); /* 2^33 pixels */
+    assert_int_equal(call.error.code, E_INVALID);
 }
 
 static void test_one_number_of_an_output(void **state)
@@ -349,6 +392,7 @@ int main(void)
         TEST(test_points),
         TEST(test_masks),
         TEST(test_the_area_is_of_the_frame),
+        TEST(test_a_mask_of_nothing),
         TEST(test_one_number_of_an_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,11 +115,11 @@ static void check_answer(const char *name, const json_t *entry, const struct pre
 {
     struct model_answer given;
     struct model_order order = { file, &ready->tensor, 1 };
-    struct list findings;
+    struct list findings, masks;
     if (!model_run(models, &order, &call.arena, &given, &call.error))
         fail_msg("%s: %s", name, call.error.message);
     struct answer answer = { &card, given.outputs, given.output_count, &ready->placement };
-    assert_true(answer_check(&answer, &call.error) && answer_findings(&call, &answer, &findings));
+    assert_true(answer_check(&answer, &call.error) && answer_findings(&call, &answer, &findings, &masks));
     const struct finding *finding = findings.items;
     assert_int_equal(findings.count, 1);
     assert_true(str_equal(finding->code.value, S("233604007")));

@@ -1,0 +1,2 @@
+drop table diagnosis_masks;
+alter table diagnoses drop column has_mask;
