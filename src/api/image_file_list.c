@@ -25,7 +25,7 @@ LIST_ORDER(file_order, FILE_SORTS);
         FIELD(struct image_file_list, status, .choices = file_statuses, .type = "ImageFileStatus", \
               .doc = "Lists only files of this status. DELETED: the deleted files that one may restore."), \
         FIELD(struct image_file_list, modality, .max = 200, .example = "CT,MR", \
-              .doc = "Lists only files of these modalities, separated by commas."), \
+              .doc = "Lists only files of these modalities."), \
         FIELD(struct image_file_list, body_part, .max = 64, .filter = "f.body_part = ?", \
               .doc = "Lists only files of this part of the body."), \
         FIELD(struct image_file_list, start_date, .filter = "f.created_at >= ?", \
@@ -86,17 +86,6 @@ static const struct listing deleted_listing = { .row = &image_file_schema,
                                                 .search_table = "image_file_search",
                                                 .derive = derive_deleted };
 
-/* "f.modality in (?, ?)" */
-static struct condition any_of(struct call *c, const struct modalities *asked)
-{
-    struct str marks = S("?");
-    for (int i = 1; i < asked->count; i++)
-        marks = arena_format(&c->arena, "%.*s, ?", STR_FMT(marks));
-    struct condition any = { .rest = asked->at, .rest_count = asked->count };
-    any.sql = arena_cstring(&c->arena, arena_format(&c->arena, "f.modality in (%.*s)", STR_FMT(marks)));
-    return any;
-}
-
 /* `first` may be NULL. Several modalities of a list that has no scopes yet become scopes: each is found in order by
  * its own index. */
 static bool answer_files(struct call *c, const struct condition *first, const struct condition *scopes, int scope_count,
@@ -111,15 +100,12 @@ static bool answer_files(struct call *c, const struct condition *first, const st
         conditions[count++] = *first;
     if (in->status && !deleted)
         conditions[count++] = (struct condition){ "f.status = ?", V(choice_text(file_statuses, in->status)) };
-    if (asked->count == 1)
-        conditions[count++] = (struct condition){ "f.modality = ?", asked->at[0] };
-    else if (asked->count && scope_count)
-        conditions[count++] = any_of(c, asked);
-    else if (asked->count) {
-        for (int i = 0; i < asked->count; i++)
-            each[i] = (struct condition){ "f.modality = ?", asked->at[i] };
+    if (asked->count == 1 || (asked->count && scope_count)) {
+        /* A plus: each scope is found by its own index, and not by several of modalities. */
+        conditions[count++] = modality_among(c, asked->count == 1 ? "f.modality" : "+f.modality", asked);
+    } else if (asked->count) {
+        scope_count = modality_scopes("f.modality = ?", asked, each);
         scopes = each;
-        scope_count = asked->count;
     }
     return list_answer(c, deleted ? &deleted_listing : &file_listing,
                        (struct list_among){ conditions, count, scopes, scope_count, total });
@@ -194,7 +180,8 @@ static const struct field file_stats_fields[] = {
     FIELD(struct image_file_sums, by_type, .doc = "How many files there are of each type."),
     FIELD(struct image_file_sums, by_status, .doc = "How many files there are of each status."),
     FIELD(struct image_file_sums, by_modality,
-          .doc = "How many files there are of each modality; files without one are not in it."),
+          .doc = "How many files there are of each modality, all X-rays as XR; files without one are not in it."),
+    FIELD(struct image_file_sums, by_modality_exact, .doc = "The same, each X-ray as it is called."),
 };
 static const struct schema file_stats_schema =
     SCHEMA("ImageFileStats", struct image_file_sums, file_stats_fields, .doc = "Totals of files.");

@@ -1,4 +1,5 @@
 /* report_macro.c - short texts of those who write reports. */
+#include "records/modality.h"
 #include "reports/macro.h"
 #include "web/exchange.h"
 #include "web/listing.h"
@@ -19,8 +20,7 @@ LIST_ORDER(macro_order, MACRO_SORTS);
 static const struct field macro_list_fields[] = {
     LIST_FIELDS(struct macro_list, macro_order, "name"),
     FIELD(struct macro_list, name, .max = 64, .filter = "m.name = ?", .doc = "Only those of this name."),
-    FIELD(struct macro_list, modality, .max = 16, .filter = "(m.modality is null or m.modality = ?)",
-          .doc = "Only those for this modality, or for any."),
+    FIELD(struct macro_list, modality, .max = 16, .doc = "Only those for this modality, or for any."),
     FIELD(struct macro_list, body_part, .max = 64, .filter = "(m.body_part is null or m.body_part = ?)",
           .doc = "Only those for this body part, or for any."),
     FIELD(struct macro_list, owner_id, .min = 1, .max = INT64_MAX, .filter = "m.owner_id = ?",
@@ -31,8 +31,17 @@ static const struct listing macro_listing = { .row = &macro_schema, .id = "m.id"
 
 static bool macro_list_get(struct call *c)
 {
-    struct condition seen = macro_in_sight(c);
-    return list_answer(c, &macro_listing, (struct list_among){ .conditions = &seen, .condition_count = 1 });
+    const struct macro_list *in = c->in;
+    struct condition conditions[2] = { macro_in_sight(c) };
+    int count = 1;
+    struct modalities suited;
+    if (in->modality.len) {
+        modality_suited_by(c, in->modality, &suited);
+        struct condition suits = modality_among(c, "upper(m.modality)", &suited);
+        suits.sql = arena_format(&c->arena, "(m.modality is null or %s)", suits.sql).at;
+        conditions[count++] = suits;
+    }
+    return list_answer(c, &macro_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
 }
 
 static bool macro_post(struct call *c)

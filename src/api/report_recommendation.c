@@ -109,7 +109,7 @@ LIST_ORDER(recommendation_order, RECOMMENDATION_SORTS);
     LIST_FIELDS(struct recommendation_list, recommendation_order, "due_on"), \
         FIELD(struct recommendation_list, status, .choices = recommendation_statuses, .type = "RecommendationStatus", \
               .doc = "Only those that stand so.", __VA_ARGS__), \
-        FIELD(struct recommendation_list, modality, .max = 16, .doc = "Only what this modality is to make."), \
+        FIELD(struct recommendation_list, modality, .max = 200, .doc = "Only what these modalities are to make."), \
         FIELD(struct recommendation_list, overdue, .fallback = "false", \
               .doc = "Only those that are OPEN and were to be done by now.")
 static const struct field all_fields[] = {
@@ -138,46 +138,47 @@ enum { ASKED_MAX = 6 };
 
 /* `by_report`: rows are found by their reports, and what is asked for leads to no other index: a plus keeps those from
  * being used. */
-static bool put_asked(struct call *c, const struct recommendation_list *in, bool by_report, struct condition *out,
-                      int *count)
+static void put_asked(struct call *c, const struct recommendation_list *in, const struct modalities *modalities,
+                      bool by_report, struct condition *out, int *count)
 {
-    struct str modality = in->modality;
-    if (!modality_take(c, "query", &modality))
-        return false;
     if (in->status)
         out[(*count)++] = (struct condition){ by_report ? "+k.status = ?" : "k.status = ?",
                                               V(choice_text(recommendation_statuses, in->status)) };
-    if (modality.len)
-        out[(*count)++] = (struct condition){ by_report ? "+k.modality = ?" : "k.modality = ?", V(modality) };
     if (in->overdue)
         out[(*count)++] = (struct condition){ by_report ? "+k.status = 'OPEN' and k.due_on < ?"
                                                         : "k.status = 'OPEN' and k.due_on < ?",
                                               recommendation_day(c, zone_today()) };
-    return true;
+    if (modalities->count)
+        out[(*count)++] = modality_among(c, by_report ? "+k.modality" : "k.modality", modalities);
 }
 
 static bool all_get(struct call *c)
 {
     const struct recommendation_list *in = c->in;
     struct recommendation_sight sight;
-    struct condition asked[ASKED_MAX];
+    struct condition asked[ASKED_MAX], each[MODALITIES_ASKED_MAX];
+    struct modalities modalities;
     int count = 0;
     bool of_patient = in->patient_id > 0;
-    if (!visibility_asks_for_patients(c, of_patient, "asking for one patient's recommendations"))
+    if (!visibility_asks_for_patients(c, of_patient, "asking for one patient's recommendations") ||
+        !modality_take_list(c, in->modality, &modalities))
         return false;
     recommendation_in_sight(c, of_patient, &sight);
-    if (!put_asked(c, in, of_patient || sight.scope_count, asked, &count))
-        return false;
+    bool by_report = of_patient || sight.scope_count;
+    bool apart = modalities.count > 1 && !by_report; /* each by its own index */
+    int scope_count = apart ? modality_scopes("k.modality = ?", &modalities, each) : sight.scope_count;
+    put_asked(c, in, apart ? &(struct modalities){ .count = 0 } : &modalities, by_report, asked, &count);
     for (int i = 0; i < sight.condition_count; i++)
         asked[count++] = sight.conditions[i];
     if (of_patient) {
         audit_about(c, 0, in->patient_id);
         asked[count++] = (struct condition){ "t.patient_id = ?", V(in->patient_id) };
     }
-    return list_answer(
-        c, of_patient ? &patient_listing : &recommendation_listing,
-        (struct list_among){
-            .conditions = asked, .condition_count = count, .scopes = sight.scopes, .scope_count = sight.scope_count });
+    return list_answer(c, of_patient ? &patient_listing : &recommendation_listing,
+                       (struct list_among){ .conditions = asked,
+                                            .condition_count = count,
+                                            .scopes = apart ? each : sight.scopes,
+                                            .scope_count = scope_count });
 }
 
 static bool of_report_get(struct call *c)
@@ -185,11 +186,14 @@ static bool of_report_get(struct call *c)
     const struct recommendation_list *in = c->in;
     struct report report;
     struct condition asked[ASKED_MAX] = { { "k.report_id = ?", V(in->id) } };
+    struct modalities modalities;
     int count = 1;
     if (!report_caller_writes(c))
         asked[count++] = (struct condition){ "k.opened_at is not null" };
-    return report_load(c, in->id, &report) && put_asked(c, in, true, asked, &count) &&
-           list_answer(c, &recommendation_listing,
+    if (!report_load(c, in->id, &report) || !modality_take_list(c, in->modality, &modalities))
+        return false;
+    put_asked(c, in, &modalities, true, asked, &count);
+    return list_answer(c, &recommendation_listing,
                        (struct list_among){ .conditions = asked, .condition_count = count });
 }
 

@@ -49,8 +49,7 @@ static bool template_list_get(struct call *c)
     if (!template_may_read(c))
         return false;
     if (in->modality.len)
-        conditions[count++] =
-            (struct condition){ TEMPLATE_SUITS_MODALITY, V(template_kind_value(c, in->modality)), { { 0 } } };
+        conditions[count++] = template_suits_modality(c, in->modality);
     if (in->body_part.len)
         conditions[count++] =
             (struct condition){ TEMPLATE_SUITS_BODY_PART, V(template_kind_value(c, in->body_part)), { { 0 } } };

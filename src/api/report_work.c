@@ -18,7 +18,7 @@ static const struct field work_list_fields[] = {
           .doc = "mine: own drafts, and what one has taken for review; unread: studies that have images and no report; "
                  "to_review: what others have submitted, to who may review; overdue: whatever is late; all."),
     FIELD(struct work_list, priority, .choices = job_priorities, .type = "JobPriority", .doc = "Only this priority."),
-    FIELD(struct work_list, modality, .max = 16, .doc = "Only this modality."),
+    FIELD(struct work_list, modality, .max = 200, .doc = "Only these modalities."),
     FIELD(struct work_list, body_part, .max = 64, .filter = "q.body_part = ?", .doc = "Only this body part."),
     FIELD(struct work_list, care_setting, .choices = care_settings, .type = "CareSetting",
           .filter = "q.care_setting = ?", .doc = "Only patients who were sent from there."),
@@ -36,32 +36,39 @@ static bool work_list_get(struct call *c)
 {
     const struct work_list *in = c->in;
     const struct work_wish wish = { .view = in->view, .priority = in->priority };
-    struct condition conditions[WORK_CONDITIONS + 1];
+    struct condition conditions[WORK_CONDITIONS + 1], each[MODALITIES_ASKED_MAX];
     struct work_asked asked;
-    struct str modality = in->modality;
-    if (!modality_take(c, "query", &modality) || !work_ask(c, &wish, &asked))
+    struct modalities modalities;
+    if (!modality_take_list(c, in->modality, &modalities) || !work_ask(c, &wish, &asked))
         return false;
+    bool apart = modalities.count > 1 && !asked.scope_count; /* each by its own index */
     for (int i = 0; i < asked.condition_count; i++)
         conditions[i] = asked.conditions[i];
-    if (modality.len)
-        conditions[asked.condition_count++] = (struct condition){ "q.modality = ?", V(modality) };
+    if (apart)
+        asked.scope_count = modality_scopes("q.modality = ?", &modalities, each);
+    else if (modalities.count)
+        conditions[asked.condition_count++] = modality_among(c, "q.modality", &modalities);
     return list_answer(c, &work_listing,
                        (struct list_among){ .conditions = conditions,
                                             .condition_count = asked.condition_count,
-                                            .scopes = asked.scopes,
+                                            .scopes = apart ? each : asked.scopes,
                                             .scope_count = asked.scope_count });
 }
 
-static const struct field next_fields[] = {
-    FIELD(struct work_wish, modality, .flags = NULLABLE, .max = 16, .doc = "Only this modality."),
-    FIELD(struct work_wish, body_part, .flags = NULLABLE, .max = 64, .doc = "Only this body part."),
+struct next_query {
+    struct str modality, body_part;
 };
-static const struct schema next_schema = SCHEMA("WorkNextQuery", struct work_wish, next_fields);
+static const struct field next_fields[] = {
+    FIELD(struct next_query, modality, .flags = NULLABLE, .max = 200, .doc = "Only these modalities."),
+    FIELD(struct next_query, body_part, .flags = NULLABLE, .max = 64, .doc = "Only this body part."),
+};
+static const struct schema next_schema = SCHEMA("WorkNextQuery", struct next_query, next_fields);
 
 static bool work_next_get(struct call *c)
 {
-    struct work_wish wish = *(const struct work_wish *)c->in;
-    if (!modality_take(c, "query", &wish.modality))
+    const struct next_query *in = c->in;
+    struct work_wish wish = { .body_part = in->body_part };
+    if (!modality_take_list(c, in->modality, &wish.modalities))
         return false;
     enum found found = work_next(c, &wish, c->out);
     return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "nothing waits to be read by this account"));
@@ -69,8 +76,9 @@ static bool work_next_get(struct call *c)
 
 static bool work_next_post(struct call *c)
 {
-    struct work_wish wish = *(const struct work_wish *)c->in;
-    if (!modality_take(c, "body", &wish.modality))
+    const struct next_query *in = c->in;
+    struct work_wish wish = { .body_part = in->body_part };
+    if (!modality_take_list(c, in->modality, &wish.modalities))
         return false;
     enum found found = work_take(c, &wish, c->out);
     return found == FOUND || (found == NONE && fail(c, E_NOT_FOUND, "nothing waits to be read by this account"));

@@ -1,6 +1,7 @@
 /* series.c - lists the series of a study. */
 #include "web/exchange.h"
 #include "web/listing.h"
+#include "records/modality.h"
 #include "records/study_view.h"
 #include "records/visibility.h"
 
@@ -14,8 +15,7 @@ LIST_ORDER(series_order, SERIES_SORTS);
 static const struct field series_list_fields[] = {
     LIST_FIELDS(struct series_list, series_order, "series_number"),
     KEY(struct series_list, id, "The study whose series are listed."),
-    FIELD(struct series_list, modality, .max = 16, .filter = "x.modality = ?",
-          .doc = "Lists only series of this modality."),
+    FIELD(struct series_list, modality, .max = 200, .doc = "Lists only series of these modalities."),
 };
 static const struct schema series_list = SCHEMA("SeriesList", struct series_list, series_list_fields);
 static const struct listing series_listing = { .row = &series_schema,
@@ -36,20 +36,24 @@ static bool series_list_get(struct call *c)
 {
     const struct series_list *in = c->in;
     struct study study;
-    struct condition conditions[] = { { "x.study_id = ?", V(in->id) }, visibility_shown_series(c) };
-    struct within_scopes within;
+    struct condition conditions[3] = { { "x.study_id = ?", V(in->id) } };
+    struct within_scopes within = { .count = 0 };
+    struct modalities asked;
+    int count = 1;
     bool all;
-    if (!study_load(c, in->id, &study) || !study_shows_all_files(c, &study, &all))
+    if (!study_load(c, in->id, &study) || !study_shows_all_files(c, &study, &all) ||
+        !modality_take_list(c, in->modality, &asked))
         return false;
-    if (all) {
-        conditions[1] = visibility_series_of_films();
-        return list_answer(
-            c, &series_listing,
-            (struct list_among){ .conditions = conditions, .condition_count = visibility_of_reports(c) ? 1 : 2 });
-    }
-    return visibility_series_scopes(c, in->id, &within) &&
-           list_answer(c, &own_series_listing,
-                       (struct list_among){ conditions, 2, within.scopes, within.count, { 0 } });
+    if (asked.count)
+        conditions[count++] = modality_among(c, "x.modality", &asked);
+    if (!all)
+        conditions[count++] = visibility_shown_series(c);
+    else if (!visibility_of_reports(c))
+        conditions[count++] = visibility_series_of_films();
+    if (!all && !visibility_series_scopes(c, in->id, &within))
+        return false;
+    return list_answer(c, all ? &series_listing : &own_series_listing,
+                       (struct list_among){ conditions, count, within.scopes, within.count, { 0 } });
 }
 
 static const struct endpoint rows[] = {

@@ -20,8 +20,7 @@ LIST_ORDER(study_order, STUDY_SORTS);
 #define STUDY_FILTERS \
     LIST_FIELDS(struct study_list, study_order, "-created_at"), \
         FIELD(struct study_list, modality, .max = 200, .example = "CT,PT", \
-              .doc = "Lists only studies with any of these modalities, separated by commas: Modalities in Study " \
-                     "(0008,0061)."), \
+              .doc = "Lists only studies with any of these modalities: Modalities in Study (0008,0061)."), \
         FIELD(struct study_list, start_date, .filter = "s.sort_date >= ?", \
               .doc = "Lists only studies made on this day or later."), \
         FIELD(struct study_list, end_date, .filter = "s.sort_date <= ? and s.study_date is not null", \
@@ -50,7 +49,7 @@ static const struct listing study_listing = { .row = &study_schema,
                                               .order = &study_order,
                                               .search_table = "study_search" };
 
-/* The studies of one modality, in the order that the list wants. */
+/* The studies of each modality, in the order that the list wants. */
 #define MODALITY_SORTS(X) X("created_at", "k.created_at") X("study_date", "k.sort_date")
 LIST_ORDER(modality_order, MODALITY_SORTS);
 static const struct listing modality_listing = { .row = &study_schema,
@@ -66,18 +65,19 @@ static struct value day(struct call *c, struct date date)
     return value_text((struct str){ text, date_write(date, text) });
 }
 
-/* All studies of one modality: from the table of modalities alone, days too. */
-static bool answer_modality(struct call *c, const struct modalities *asked)
+/* All studies of these modalities, each by its own index: from the table of modalities alone, days too. */
+static bool answer_modalities(struct call *c, const struct modalities *asked)
 {
     const struct study_list *in = c->in;
-    struct condition conditions[4] = { { "k.modality = ?", asked->at[0] } };
-    int count = 1;
+    struct condition conditions[3], each[MODALITIES_ASKED_MAX];
+    int each_count = modality_scopes("k.modality = ?", asked, each), count = 0;
     count += visibility_studies_by_films(c, asked, &conditions[count]);
     if (!date_is_null(in->start_date))
         conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
     if (!date_is_null(in->end_date))
         conditions[count++] = (struct condition){ "k.sort_date <= ?", day(c, in->end_date) };
-    return list_answer(c, &modality_listing, (struct list_among){ .conditions = conditions, .condition_count = count });
+    return list_answer(c, &modality_listing,
+                       (struct list_among){ conditions, count, .scopes = each, .scope_count = each_count });
 }
 
 /* Conditions that leave few rows: with all studies in sight they say where to look, else they thin out the caller's
@@ -100,8 +100,8 @@ static bool answer(struct call *c, int64_t patient_id)
     if (patient_id > 0)
         few[count++] = (struct condition){ "s.patient_id = ?", V(patient_id), .from = "studies s" };
     bool has_few = count > 0, asks_conflict = schema_was_given(exchange_of(c)->endpoint->in, c->given, "has_conflict");
-    if (!scope_count && !has_few && !asks_conflict && modalities.count == 1)
-        return answer_modality(c, &modalities);
+    if (!scope_count && !has_few && !asks_conflict && modalities.count)
+        return answer_modalities(c, &modalities);
     if (asks_conflict)
         few[count++] = visibility_studies_with_conflict(c, in->has_conflict);
     if (modalities.count) {

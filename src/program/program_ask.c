@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "records/image_file.h"
+#include "records/modality.h"
 #include "records/study.h"
 #include "records/visibility.h"
 
@@ -23,9 +24,17 @@ static bool is_listed(const struct texts *texts, struct str text)
     return listed;
 }
 
+static bool takes_modality(const struct program *program, struct str modality)
+{
+    bool takes = program->modalities.count == 0;
+    for (ptrdiff_t i = 0; !takes && i < program->modalities.count; i++)
+        takes = modality_suits(modality, program->modalities.items[i]);
+    return takes;
+}
+
 bool program_takes(const struct program *program, struct str modality, struct str body_part)
 {
-    return is_listed(&program->modalities, modality) && is_listed(&program->body_parts, body_part);
+    return takes_modality(program, modality) && is_listed(&program->body_parts, body_part);
 }
 
 static bool refuse(struct call *c, const char *member, const char *type, const char *words)
@@ -40,7 +49,7 @@ static bool add(struct call *c, struct choosing *it, const struct image_file *fi
         return refuse(c, "image_file_ids", "not_dicom", "programs take DICOM files that belong to a study");
     if (it->order.study_id > 0 && file->study_id != it->order.study_id)
         return refuse(c, "image_file_ids", "several_studies", "images of one study at once");
-    if (!is_listed(&it->program->modalities, file->modality))
+    if (!takes_modality(it->program, file->modality))
         return refuse(c, "image_file_ids", "modality", "this program does not take images of this modality");
     if (!is_listed(&it->program->body_parts, file->body_part))
         return refuse(c, "image_file_ids", "body_part", "this program does not take images of this part of the body");

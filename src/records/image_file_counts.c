@@ -67,7 +67,8 @@ bool image_file_sums(struct call *c, bool all, struct image_file_sums *out)
         return false;
     *out = (struct image_file_sums){ .by_type.items = arena_array(&c->arena, struct count, COUNTS_MAX),
                                      .by_status.items = arena_array(&c->arena, struct count, COUNTS_MAX),
-                                     .by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX) };
+                                     .by_modality.items = arena_array(&c->arena, struct count, COUNTS_MAX),
+                                     .by_modality_exact.items = arena_array(&c->arena, struct count, COUNTS_MAX) };
     for (db_rows(c, &rows,
                  "select file_type, status, modality, " FILES_LESS
                  ", sum(case when uploaded_by = ? then bytes else -bytes "
@@ -81,7 +82,8 @@ bool image_file_sums(struct call *c, bool all, struct image_file_sums *out)
         out->total_size += cursor_integer(&rows, 4);
         count_up(c, &out->by_type, cursor_text(&rows, 0), files);
         count_up(c, &out->by_status, cursor_text(&rows, 1), files);
-        count_up(c, &out->by_modality, cursor_text(&rows, 2), files);
+        count_up(c, &out->by_modality, modality_group(cursor_text(&rows, 2)), files);
+        count_up(c, &out->by_modality_exact, cursor_text(&rows, 2), files);
     }
     return cursor_close(&rows);
 }

@@ -30,7 +30,9 @@ bool image_file_count(struct call *c, int64_t owner, const struct counted_files 
 
 struct image_file_sums {
     int64_t total_files, total_size;
-    struct counts by_type, by_status, by_modality; /* files without a modality are in none of by_modality */
+    struct counts by_type, by_status;
+    /* Files without a modality are in neither: X-rays as one (modality_group), and as each is called. */
+    struct counts by_modality, by_modality_exact;
 };
 /* Of the caller's own, or of all: E_FORBIDDEN without image.read_all. */
 bool image_file_sums(struct call *c, bool all, struct image_file_sums *out);

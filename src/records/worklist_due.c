@@ -1,6 +1,7 @@
 /* worklist_due.c - REPORT_DUE: "EMERGENCY:CT,MR=1h EMERGENCY=30m *=24h"; the first entry that fits counts. */
 #include "records/worklist.h"
 
+#include "records/modality.h"
 #include "records/study.h"
 
 struct due_entry {
@@ -47,7 +48,7 @@ static bool lists(struct str modalities, struct str modality)
     if (!modalities.len)
         return true;
     for (struct str one; str_next(&modalities, ',', &one);)
-        if (str_equal_fold(str_trim(one), modality))
+        if (modality_suits(modality, str_trim(one)))
             return true;
     return false;
 }

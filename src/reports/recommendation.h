@@ -18,8 +18,8 @@
  * A study of the same patient closes it (RECOMMENDATION_MATCH), whoever brought it and however it came, also one that
  * came before the recommendation was written: what is asked for has been done then. It has images, and
  *
- *     what    was made by that modality (CR, DX and XR are one), of that body part: as its record or one of its series
- *             says; or it was ordered by that procedure code, in that coding scheme
+ *     what    was made by that modality (films are one, XR is any X-ray: records/modality.h), of that body part: as
+ *             its record or one of its series says; or it was ordered by that procedure code, in that coding scheme
  *     when    is later than the reported study (of the same day by its hour), and not before `not_before`. Of a
  *             reported study without a date what counts is later than the day of writing. It is never too late: what
  *             comes after `due_on` closes it, too.

@@ -30,8 +30,10 @@ struct step {
 
 /* ---- what matches ---- */
 
-#define IS_FILM(M) M " in ('CR', 'DX', 'XR')"
-#define IS_MODALITY(M) "(upper(" M ") = k.modality or (" IS_FILM("upper(" M ")") " and " IS_FILM("k.modality") "))"
+/* Films are one kind; who recommends an X-ray takes any. */
+#define IS_MODALITY(M) \
+    "(upper(" M ") = k.modality or (" IS_X_RAY_FILM("upper(" M ")") " and " IS_X_RAY_FILM( \
+        "k.modality") ") or (k.modality = '" X_RAY "' and " IS_X_RAY("upper(" M ")") "))"
 #define STUDY_SAYS_SO IS_MODALITY("s.modality") " and upper(s.body_part) = k.body_part"
 #define SERIES_SAYS_SO \
     "exists (select 1 from series x where x.study_id = s.id and x.deleted_at is null and x.number_of_instances > 0 " \

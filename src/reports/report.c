@@ -1,6 +1,7 @@
 /* report.c - the record of a report, and who sees it. */
 #include "reports/report_parts.h"
 
+#include "records/modality.h"
 #include "records/study.h"
 #include "records/visibility.h"
 #include "reports/late_result.h"
@@ -225,6 +226,8 @@ bool report_hears(struct call *c, const struct event *event, const struct princi
     return true;
 }
 
+#define MADE_ALIKE "(s.modality = t.modality or (" IS_X_RAY_FILM("s.modality") " and " IS_X_RAY_FILM("t.modality") "))"
+
 enum found report_find_prior(struct call *c, const struct report *of, int64_t *id)
 {
     const struct value me = V(call_user(c));
@@ -232,8 +235,7 @@ enum found report_find_prior(struct call *c, const struct report *of, int64_t *i
         c, id,
         "select r.id from studies t join studies s on s.patient_id = t.patient_id and s.is_deleted = 0 and s.id <> "
         "t.id and s.body_part = t.body_part and (s.study_date < t.study_date or (s.study_date = t.study_date and "
-        "s.study_time < t.study_time)) and (s.modality = t.modality or "
-        "(s.modality in ('CR', 'DX') and t.modality in ('CR', 'DX'))) join reports r on r.study_id = s.id where t.id = "
+        "s.study_time < t.study_time)) and " MADE_ALIKE " join reports r on r.study_id = s.id where t.id = "
         "? and r.signed_version is not null and r.status <> 'ENTERED_IN_ERROR' and not exists (select 1 from series "
         "a join series b on b.study_id = s.id and b.laterality in ('L', 'R') and b.laterality <> a.laterality where "
         "a.study_id = t.id and a.laterality in ('L', 'R')) and " REPORT_SEEN

@@ -1,6 +1,7 @@
 /* template.c - the rows of templates and their versions: who sees them, and who changes them. */
 #include "reports/template_parts.h"
 
+#include "records/modality.h"
 #include "records/study.h"
 #include "schema/json.h"
 #include "site/actor.h"
@@ -123,6 +124,20 @@ struct str template_kind_value(struct call *c, struct str kind)
     return arena_format(&c->arena, "\"%.*s\"", STR_FMT(kind));
 }
 
+struct condition template_suits_modality(struct call *c, struct str modality)
+{
+    struct modalities any;
+    modality_suited_by(c, modality, &any);
+    struct str sql = S("(t.modality is null or t.modality = '[]'");
+    struct value *values = arena_array(&c->arena, struct value, any.count);
+    for (int i = 0; i < any.count; i++) {
+        sql = arena_format(&c->arena, "%.*s or instr(t.modality, ?) > 0", STR_FMT(sql));
+        values[i] = V(arena_format(&c->arena, "\"%.*s\"", STR_FMT(any.at[i].text)));
+    }
+    return (struct condition){ arena_format(&c->arena, "%.*s)", STR_FMT(sql)).at, value_nothing(), .rest = values,
+                               .rest_count = any.count };
+}
+
 enum found template_of_study(struct call *c, int64_t study_id, struct template *out)
 {
     struct study study;
@@ -131,19 +146,26 @@ enum found template_of_study(struct call *c, int64_t study_id, struct template *
     struct str modality = study.modality.len           ? study.modality
                           : study.modalities.count > 0 ? study.modalities.items[0]
                                                        : S("?");
-    struct str kind = template_kind_value(c, modality);
-    struct str part = template_kind_value(c, study.body_part.len ? study.body_part : S("?"));
-    struct condition seen = template_in_sight(c);
+    struct value kind = V(template_kind_value(c, modality));
+    struct value part = V(template_kind_value(c, study.body_part.len ? study.body_part : S("?")));
+    struct condition seen = template_in_sight(c), suits = template_suits_modality(c, modality);
+    struct value args[16] = { { .type = VALUE_NOTHING }, seen.value, seen.more[0], seen.more[1] };
+    int count = 3;
+    for (int k = 0; k < suits.rest_count; k++)
+        args[++count] = suits.rest[k];
+    args[++count] = part;
+    args[++count] = part;
+    args[++count] = kind;
     const char *tail =
         arena_format(&c->arena,
-                     "where t.state = 'ACTIVE' and %s and " TEMPLATE_SUITS_MODALITY " and " TEMPLATE_SUITS_BODY_PART
+                     "where t.state = 'ACTIVE' and %s and %s and " TEMPLATE_SUITS_BODY_PART
                      " order by case t.scope when 'OWN' then 0 when 'DEPARTMENT' then 1 else 2 end, "
                      "case when instr(t.body_part, ?) > 0 then 0 else 1 end, "
-                     "case when instr(t.modality, ?) > 0 then 0 else 1 end, t.preference desc, t.id limit 1",
-                     seen.sql)
+                     "case when instr(t.modality, ?) > 0 then 0 when t.modality is null or t.modality = '[]' then 2 "
+                     "else 1 end, t.preference desc, t.id limit 1",
+                     seen.sql, suits.sql)
             .at;
-    enum found found = db_find(c, &template_schema, out, tail, seen.value, seen.more[0], seen.more[1], V(kind), V(part),
-                               V(part), V(kind));
+    enum found found = db_find_(c, &template_schema, out, tail, (struct db_args){ args, count });
     return found == FOUND && !load_definition(c, 0, out) ? FAILED : found;
 }
 

@@ -136,8 +136,9 @@ bool template_load(struct call *c, int64_t id, int64_t version, struct template 
 bool template_load_of_report(struct call *c, int64_t id, int64_t version, struct template *out);
 /* For lists of `report_templates t`: those that the caller sees. */
 struct condition template_in_sight(struct call *c);
-/* And those that suit a study of this kind. `kind`: "\"CT\"" (template_kind_value); null: any kind. */
-#define TEMPLATE_SUITS_MODALITY "(t.modality is null or t.modality = '[]' or instr(t.modality, ?) > 0)"
+/* And those that suit a study of this kind. A template for XR suits any X-ray (records/modality.h). `kind`: "\"CT\""
+ * (template_kind_value); null: any kind. */
+struct condition template_suits_modality(struct call *c, struct str modality);
 #define TEMPLATE_SUITS_BODY_PART "(t.body_part is null or t.body_part = '[]' or instr(t.body_part, ?) > 0)"
 struct str template_kind_value(struct call *c, struct str kind);
 /* The one that is offered for a study that the caller sees; NONE: none suits it. */

@@ -233,20 +233,31 @@ static void look_for(struct call *c, struct looking *l, const char *member, stru
     l->args[++l->count] = V(wished);
 }
 
-static bool better(struct call *c, struct looking *l, const struct work_wish *wish, struct candidate *best)
+static bool better_of(struct call *c, struct looking l, struct str modality, const struct work_wish *wish,
+                      struct candidate *best)
 {
     struct cursor rows;
-    look_for(c, l, "modality", wish->modality);
-    look_for(c, l, "body_part", wish->body_part);
+    look_for(c, &l, "modality", modality);
+    look_for(c, &l, "body_part", wish->body_part);
     struct str sql =
-        arena_format(&c->arena, "select q.id, q.urgency from %.*s order by q.urgency, q.id limit 1", STR_FMT(l->sql));
-    db_rows_(c, &rows, sql.at, (struct db_args){ l->args, l->count });
+        arena_format(&c->arena, "select q.id, q.urgency from %.*s order by q.urgency, q.id limit 1", STR_FMT(l.sql));
+    db_rows_(c, &rows, sql.at, (struct db_args){ l.args, l.count });
     if (cursor_next(&rows)) {
         struct candidate found = { cursor_integer(&rows, 0), cursor_integer(&rows, 1) };
         if (!best->id || found.urgency < best->urgency || (found.urgency == best->urgency && found.id < best->id))
             *best = found;
     }
     return cursor_close(&rows);
+}
+
+/* Of each modality the first, by its own index. */
+static bool better(struct call *c, const struct looking *l, const struct work_wish *wish, struct candidate *best)
+{
+    const struct modalities *any = &wish->modalities;
+    for (int i = 0; i < any->count; i++)
+        if (!better_of(c, *l, any->at[i].text, wish, best))
+            return false;
+    return any->count || better_of(c, *l, STR_NULL, wish, best);
 }
 
 static bool best_of_scope(struct call *c, const struct condition *scope, const struct work_wish *wish,

@@ -26,6 +26,7 @@
 #ifndef ROENTGEN_REPORTS_WORK_H
 #define ROENTGEN_REPORTS_WORK_H
 
+#include "records/modality.h"
 #include "records/worklist.h"
 #include "reports/report.h"
 
@@ -70,8 +71,9 @@ extern const struct schema work_row_schema;
 void work_derive(struct call *c, void *row);
 
 struct work_wish {
-    unsigned view, priority;        /* priority 0: any */
-    struct str modality, body_part; /* null: any; of work_next */
+    unsigned view, priority;      /* priority 0: any */
+    struct modalities modalities; /* none: any; of work_next, as is the next */
+    struct str body_part;         /* null: any */
 };
 enum { WORK_CONDITIONS = 3, WORK_SCOPES = REPORT_SCOPES };
 struct work_asked {

@@ -4,6 +4,7 @@
 #include "base/folding.h"
 #include "base/zone.h"
 #include "imaging/image.h"
+#include "records/modality.h"
 #include "records/visibility.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 /* ---- images as rules look at them ---- */
 
 /* Documents of a study (PS3.4 B.5: SR, key objects, encapsulated ones) are no images. */
-#define IS_PICTURE \
+#define IS_NO_DOCUMENT \
     "(f.sop_class_uid is null or (f.sop_class_uid not like '1.2.840.10008.5.1.4.1.1.88.%' and " \
     "f.sop_class_uid not like '1.2.840.10008.5.1.4.1.1.104.%')) "
 #define CANDIDATE \
@@ -20,7 +21,7 @@
     "coalesce(f.study_date, s.study_date) from image_files f left join studies s on s.id = f.study_id " \
     "left join patients p on p.id = f.patient_id where " IN_SIGHT( \
         "f") " and f.status in ('UPLOADED', 'PROCESSED', 'ARCHIVED') and " \
-             "(f.sop_instance_uid is null or f.is_instance = 1) and " IS_PICTURE "and "
+             "(f.sop_instance_uid is null or f.is_instance = 1) and " IS_NO_DOCUMENT "and "
 
 static int64_t age_of(struct str birth, struct str day)
 {
@@ -100,6 +101,14 @@ static bool one_of(const struct texts *names, struct str text)
     return names->count == 0;
 }
 
+static bool is_made_by(const struct texts *modalities, struct str modality)
+{
+    for (ptrdiff_t i = 0; i < modalities->count; i++)
+        if (modality_suits(modality, modalities->items[i]))
+            return true;
+    return modalities->count == 0;
+}
+
 static bool by_one_of(const struct integers *accounts, int64_t account)
 {
     for (ptrdiff_t i = 0; i < accounts->count; i++)
@@ -127,7 +136,7 @@ static bool is_of_age(const struct rule *rule, int64_t years)
 
 static bool rule_matches(struct call *c, const struct rule *rule, struct candidate *candidate, bool *matches)
 {
-    *matches = one_of(&rule->modality, candidate->modality) && one_of(&rule->body_part, candidate->body_part) &&
+    *matches = is_made_by(&rule->modality, candidate->modality) && one_of(&rule->body_part, candidate->body_part) &&
                by_one_of(&rule->uploaded_by, candidate->uploaded_by) && is_of_age(rule, candidate->age_years) &&
                (!rule->description_contains.len || contains(c, candidate->description, rule->description_contains) ||
                 contains(c, candidate->study_description, rule->description_contains));

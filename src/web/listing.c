@@ -160,19 +160,20 @@ static void put_where(struct plan *p, const struct condition *scope, bool with_c
     }
 }
 
-static void put_order(struct plan *p, const char *column, const struct condition *scope)
+static void put_order(struct plan *p, const char *column, const char *id, const struct condition *scope)
 {
     const char *way = p->descending ? "desc" : "asc";
     text_format(&p->sql, " order by %s%s %s", scope && scope->from ? "+" : "", column, way);
-    if (strcmp(column, p->listing->id) != 0) /* a full-text index gives rows by their ids, but by these alone */
-        text_format(&p->sql, ", %s %s", p->listing->id, way);
+    if (strcmp(column, id) != 0) /* a full-text index gives rows by their ids, but by these alone */
+        text_format(&p->sql, ", %s %s", id, way);
 }
 
 /* The beginning of the i-th scope's part, whose end is " limit ...) sI". `key`: with what it is ordered by, too. */
 static void put_scope_from(struct plan *p, int i, bool key)
 {
     const struct schema *row = p->listing->row;
-    const char *from = p->among.scope_count ? p->among.scopes[i].from : p->listing->from;
+    const char *own = p->among.scope_count ? p->among.scopes[i].from : NULL;
+    const char *from = own ? own : p->listing->from;
     bool repeats = p->among.scope_count && p->among.scopes[i].repeats; /* each row takes one place of the page */
     text_format(&p->sql, "%sselect * from (select %s%s as id", i ? " union " : "", repeats ? "distinct " : "",
                 p->listing->id);
@@ -245,21 +246,22 @@ static void put_page(struct plan *p)
     int64_t offset = offset_of(p);
     text_clear(&p->sql);
     p->count = 0;
-    text_format(&p->sql, "select %s, %s, ", p->listing->id, p->among.scope_count > 1 ? "m.sort_key" : p->column);
+    bool merged = p->among.scope_count > 1;
+    text_format(&p->sql, "select %s, %s, ", merged ? "m.id" : p->listing->id, merged ? "m.sort_key" : p->column);
     db_select_columns(&p->sql, row, p->members);
     text_put(&p->sql, S(" from "));
-    if (p->among.scope_count > 1) {
+    if (merged) {
         text_put_char(&p->sql, '(');
         for (int i = 0; i < p->among.scope_count; i++) {
             put_scope_from(p, i, true);
             put_where(p, &p->among.scopes[i], true);
-            put_order(p, p->column, &p->among.scopes[i]);
+            put_order(p, p->column, p->listing->id, &p->among.scopes[i]);
             text_format(&p->sql, " limit ?) s%d", i);
             bind(p, value_integer(offset + p->page_rows));
         }
         text_put(&p->sql, S(") m cross join "));
         db_select_from(&p->sql, row);
-        text_format(&p->sql, " where %s = m.id", p->listing->id); /* the row's own joins may stand between */
+        text_format(&p->sql, " where %s.id = m.id", row->alias); /* the row's own joins may stand between */
     } else {
         if (p->listing->from)
             text_put(&p->sql, str_from(p->listing->from));
@@ -267,7 +269,7 @@ static void put_page(struct plan *p)
             db_select_from(&p->sql, row);
         put_where(p, p->among.scope_count ? &p->among.scopes[0] : NULL, true);
     }
-    put_order(p, p->among.scope_count > 1 ? "m.sort_key" : p->column,
+    put_order(p, merged ? "m.sort_key" : p->column, merged ? "m.id" : p->listing->id,
               p->among.scope_count == 1 ? &p->among.scopes[0] : NULL);
     text_put(&p->sql, S(" limit ?"));
     bind(p, value_integer(p->page_rows));

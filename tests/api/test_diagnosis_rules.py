@@ -50,7 +50,7 @@ def at_rest(house):
 
 def test_a_study_that_has_come_is_asked_of_as_the_rules_say(house, chief, only):
     first = only(name="by description", position=1, description_contains="ROUTINE", stops=True, priority="HIGH")
-    other = only(name="by station", position=2, modality=["dx"], station=["ROOM1"], view=["PA", "AP"])
+    other = only(name="by station", position=2, modality=["xr"], station=["ROOM1"], view=["PA", "AP"])
     off = only(name="off", position=0, is_enabled=False)
     same = {"StudyInstanceUID": new_uid(), "PatientID": unique("AI")}
     room = {"StationName": "ROOM1", "ViewPosition": "PA"}

@@ -268,6 +268,8 @@ MATCHING = [
     ({}, {"StudyDate": "20380119"}),  # far too late is done, too
     ({"not_before": "2024-04-01"}, {}),
     ({"modality": "dx", "body_part": "hand"}, {"Modality": "CR", "BodyPartExamined": "HAND"}),
+    ({"modality": "dx"}, {"Modality": "DR"}),
+    ({"modality": "XR"}, {"Modality": "RF"}),
 ]
 
 
@@ -292,6 +294,8 @@ def test_what_does_not_match(people):
         ({}, {"PatientID": unique("N")}),
         ({"modality": None, "body_part": None, "procedure_text": "穿刺活检"}, {}),
         ({"modality": "CR"}, {}),  # nor does the reported film itself
+        ({"modality": "DX"}, {"Modality": "RF"}),  # a film is asked for
+        ({"modality": "XR"}, {"Modality": "MG"}),
     ]
     rows = []
     for wish, study in wishes:
@@ -781,15 +785,26 @@ def test_the_list(server, people, report):
     assert listed() == [first["id"], second["id"], third["id"]], "the first due first"
     assert listed(sort="-due_on") == [third["id"], second["id"], first["id"]]
     assert listed(modality="ct") == [first["id"], third["id"]]
+    film = recommend(author, report, modality="DX", due_on=day(days=40))
+    assert listed(modality="XR") == [film["id"]] == listed(modality="dx") and listed(modality="CR") == []
+    assert listed(modality="MR,XR") == [second["id"], film["id"]]
+    admin = people["admin"]
+    query = {"modality": "XR,MG", "page_size": 100, "sort": "-due_on"}
+    found = {r["id"]: r["modality"] for r in ok(admin.get("/recommendations", params=query))["items"]}
+    assert film["id"] in found and set(found.values()) <= {"CR", "DX", "DR", "RG", "XR", "RF", "MG"}
+    deed(author, film, "dismiss", note="x")
+    closed_ones = [closed["id"], film["id"]]
     assert listed(overdue="true") == [first["id"]] == listed(overdue="true", modality="CT")
     assert listed(overdue="true", modality="MR") == [] == listed(status="WITHDRAWN")
-    assert listed(status="DISMISSED") == [closed["id"]]
+    assert sorted(listed(status="DISMISSED")) == sorted(closed_ones)
     page = ok(author.get("/recommendations", params={"patient_id": report["patient_id"], "page_size": 2}))
     assert listed(page_size=2, after=page["next"]) == [third["id"]]
     whole = ok(author.get("/recommendations", params={"page_size": 100, "overdue": "true"}))["items"]
     assert first["id"] in [r["id"] for r in whole] and all(r["overdue"] for r in whole)
     of_report = ok(author.get(f"/reports/{report['id']}/recommendations"))["items"]
-    assert {r["id"] for r in of_report} == {r["id"] for r in (first, second, third, closed)}
+    assert {r["id"] for r in of_report} == {r["id"] for r in (first, second, third, closed, film)}
+    of_films = ok(author.get(f"/reports/{report['id']}/recommendations?modality=XR"))["items"]
+    assert [r["id"] for r in of_films] == [film["id"]]
     problem(author.get("/recommendations?modality=KT"), 422)
     problem(author.get("/recommendations?status=LOST"), 422)
     problem(author.get("/recommendations?patient_id=0"), 422)

@@ -36,6 +36,10 @@ def test_one_writes_changes_and_removes_ones_own(doctor):
     }
     assert [m["id"] for m in ok(doctor.get(PATH, params={"modality": "CT"}))["items"]] == [macro["id"]]
     assert not ok(doctor.get(PATH, params={"modality": "MR"}))["items"]
+    films = {m: made(doctor, modality=m)["id"] for m in ("XR", "DX")}
+    for asked, wanted in (("XR", ["XR", "DX"]), ("dx", ["XR", "DX"]), ("CR", ["XR"]), ("CT", [])):
+        found = {m["id"] for m in ok(doctor.get(PATH, params={"modality": asked}))["items"]} - {macro["id"]}
+        assert found == {films[m] for m in wanted}, asked
     problem(doctor.post(PATH, json={"name": macro["name"], "text": "x"}), 409)
     other = made(doctor)
     problem(doctor.patch(f"{PATH}/{other['id']}", json={"name": macro["name"]}), 409)

@@ -311,6 +311,25 @@ def test_the_nearer_and_the_more_special_one_is_offered(server, admin):
     )
 
 
+def test_a_template_for_x_rays_is_for_each_of_them(admin, doctor):
+    part = unique("PART").upper()[:16]
+
+    def offered(modality):
+        film = dicom(PatientID=unique("P"), BodyPartExamined=part, Modality=modality)
+        return ok(admin.get(f"/studies/{admin.upload(film, 'a.dcm')['study_id']}/report-template"))["id"]
+
+    any_kind = made(admin, "SYSTEM", preference=900, body_part=[part], modality=[])
+    x_rays = made(admin, "SYSTEM", preference=500, body_part=[part], modality=["XR"])
+    assert offered("DX") == offered("RF") == x_rays["id"] and offered("CT") == any_kind["id"]
+    of_dx = made(admin, "SYSTEM", preference=0, body_part=[part], modality=["dx"])
+    assert offered("DX") == of_dx["id"] and offered("CR") == x_rays["id"]
+    both = {of_dx["id"], x_rays["id"]}
+    assert listed(admin, modality="xr", body_part=part) == listed(admin, modality="DX", body_part=part)
+    assert both <= listed(admin, modality="XR", body_part=part)
+    assert both & listed(admin, modality="CR", body_part=part) == {x_rays["id"]}
+    assert not both & listed(admin, modality="CT", body_part=part)
+
+
 # ---- out and in ----
 
 WRIST = (DATA / "reports" / "wrist.html").read_text()

@@ -128,6 +128,7 @@ ELSEWHERE = {
     ("reports/recommendation_job.c", "reports r join studies o on"): "the same",
     ("reports/report.c", "exists (select 1 from reports r left join studies s"): "with REPORT_SEEN",
     ("reports/report.c", "select r.id from studies t join studies s"): "the same",
+    ("reports/report.c", "join reports r on r.study_id = s.id where t.id"): "its end",
     ("diagnosis/opinions.c", "select d.id from image_files i join diagnoses d"): "with diagnosis_in_sight",
     ("diagnosis/diagnosis_ask.c", "where f.id = ? and {IN_SIGHT"): "a rule asks, whoever sees it; who reads is asked",
     ("program/program_ask.c", "select id from studies where id = ?"): "locks the study of files that were looked at",

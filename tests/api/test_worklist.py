@@ -251,6 +251,7 @@ def test_the_order_and_its_filters(server, people, body_part):
     assert [r["study_id"] for r in first["items"] + more["items"]] == wanted and first["total"] == 6
     assert studies(author, body_part, priority="HIGH") == [made["HIGH"]]
     assert studies(author, body_part, modality="mr") == [late]
+    assert studies(author, body_part, modality="MR,CT") == wanted and not studies(author, body_part, modality="XR")
     assert studies(author, body_part, care_setting="OTHER") == wanted
     assert not studies(author, body_part, care_setting="INPATIENT")
     assert not studies(author, body_part, department="放射科")
@@ -318,6 +319,39 @@ def test_what_is_deleted_is_not_waited_for(people, body_part):
     empty = ok(admin.post("/studies", json={"patient_id": patient, "body_part": body_part}), 201)
     assert empty["care_setting"] == "OTHER" and empty["priority"] == "NORMAL"
     assert studies(author, body_part) == [made]  # without images there is nothing to read
+
+
+def test_x_rays_are_one_group(server, people, body_part):
+    """Who reads X-rays reads DX, CR and what else they are called."""
+    author, admin = people["author"], people["admin"]
+    films = [study(author, body_part, m) for m in ("DX", "CT", "CR", "RF")]
+    for at, each in enumerate(films):
+        age(server, each, len(films) - at)
+    wanted = [films[0], films[2], films[3]]
+    for who in (author, admin):
+        assert studies(who, body_part, modality="XR") == wanted
+        assert studies(who, body_part, modality="XR", sort="-urgency") == wanted[::-1]
+        assert studies(who, body_part, modality="CR") == [films[2]]
+        query = {"body_part": body_part, "modality": "XR"}
+        assert ok(who.get("/reports/worklist/next", params=query))["study_id"] == films[0]
+        query["modality"] = "CR,RF"
+        assert ok(who.get("/reports/worklist/next", params=query))["study_id"] == films[2]
+
+
+def test_x_rays_have_one_time(tmp_path):
+    server = Server(tmp_path, REPORT_DUE="*:XR=30m *=2h")
+    try:
+        server.init().start()
+        admin = server.admin()
+        part = unique("PART").upper()[:16]
+        hours = {}
+        for modality in ("DX", "DR", "RF", "CT"):
+            admin.upload(dicom(Modality=modality, BodyPartExamined=part), "a.dcm")
+            [row] = listed(admin, part, modality=modality)
+            hours[modality] = seconds(row) / HOUR
+        assert hours == {"DX": 0.5, "DR": 0.5, "RF": 0.5, "CT": 2}
+    finally:
+        server.close()
 
 
 def test_the_next_one(people, body_part):
@@ -626,6 +660,7 @@ def test_a_shadow_lifts_nothing_and_a_setting_does(tmp_path):
         ("*=24h EMERGENCY=30m", "EMERGENCY=30m would never count"),
         ("EMERGENCY:CT,MR=1h EMERGENCY:mr=2h *=1d", "EMERGENCY:mr=2h would never count"),
         ("*:CT=1h EMERGENCY:CT=2h *=1d", "EMERGENCY:CT=2h would never count"),
+        ("EMERGENCY:xr=1h EMERGENCY:DR,RF=2h *=1d", "EMERGENCY:DR,RF=2h would never count"),
     ],
 )
 def test_times_that_are_none_are_refused_at_the_start(tmp_path, due, words):
