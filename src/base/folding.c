@@ -1,6 +1,8 @@
 /* folding.c - a small face of libicu's unorm2, and the rules on top of it. */
 #include "base/folding.h"
 
+#include "base/han.h"
+
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
@@ -77,7 +79,7 @@ static struct str simplify(struct str folded, struct arena *arena)
     ptrdiff_t len = 0;
     bool space = false;
     for (uint32_t last = 0; folded.len;) {
-        uint32_t c = to_hiragana(str_next_code_point(&folded));
+        uint32_t c = to_hiragana(han_simplified(str_next_code_point(&folded)));
         if (is_space(c)) {
             space = len > 0;
             continue;

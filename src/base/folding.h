@@ -22,6 +22,7 @@ struct str folding_text(struct str text, struct arena *arena);
 /* Folded, and:
  * - ^ is a space: it stands between the components of a DICOM name (PS3.5 6.2.1.2), where people write a space;
  * - runs of spaces are one space, and none between two characters of scripts that are written without: 山田 太郎 is 山田太郎;
+ * - traditional Chinese characters are simplified ones (han.h): 張三 is 张三;
  * - katakana are hiragana. They are two ways to write one sound, and a reading is kept in either of them; the Japanese
  *   order of text tells them apart at its fourth level only (JIS X 4061, CLDR `ja`), so what compares by it, as the
  *   find of browsers and the usual collations of databases do, finds one by the other. Small kana and voice marks stay

@@ -227,8 +227,9 @@ struct str db_lookup_hash(struct call *c, struct str value);
  * A search table holds, per row of the searched table, the text as overlapping pairs of code points, each a word of
  * base-36 digits (search.c draws it). Any substring is then a phrase, whatever the language and however short: FTS5 on
  * SQLite, FULLTEXT on MySQL. Text is folded (folding_search, base/folding.h). A query looks at its first 100 code
- * points. A row is found only when its words were put there in the same transaction as its own change; what is not
- * found by mistake does not exist: matches are exact, no LIKE has to follow.
+ * points. Chinese names are found by Latin letters, too (base/pinyin.h). A row is found only when its words were put
+ * there in the same transaction as its own change; what is not found by mistake does not exist: matches are exact, no
+ * LIKE has to follow.
  *
  * Migrations make the table like this. On SQLite it keeps the words too, because a contentless table (content='') of
  * 3.40 cannot forget a row without being told its old words:
@@ -246,10 +247,15 @@ struct str db_lookup_hash(struct call *c, struct str value);
  */
 /* Of the words that are made here: one more where folding changes, or what a record is found by. Rows with words of an
  * earlier version are found as they were by that one; records/renewal.h makes them anew. */
-enum { SEARCH_VERSION = 2, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
+enum { SEARCH_VERSION = 3, SEARCH_TEXTS_MAX = 8 /* of a row */, SEARCH_DESCRIPTION_BYTES = 400 };
+
+struct search_text {
+    struct str text;
+    bool is_name; /* found by pinyin and initials, too */
+};
 
 /* Inserts or replaces. */
-bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count);
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct search_text *texts, int count);
 bool search_remove(struct call *c, const char *search_table, int64_t id);
 
 /* Words made anew beside others who change the same record:
@@ -262,8 +268,8 @@ bool search_remove(struct call *c, const char *search_table, int64_t id);
  * they say, or what their next writer, who waits for the hold, will overwrite. Without words there is nothing to hold:
  * then those that somebody else has put meanwhile stay. */
 bool search_hold(struct call *c, const char *search_table, int64_t id, bool *found);
-bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
-                  bool *changed);
+bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct search_text *texts,
+                  int count, bool *changed);
 
 /* The match expression for a search text, to be bound to the `?` of search_condition. A DICOM name with its component
  * groups (A^B=甲^乙) finds the rows that have each of them. Text without a visible character gives null: leave the

@@ -8,10 +8,14 @@
  *   the next 139968              w x y and 3 digits          the rest of planes 0 and 1, part of 2
  *   all others                   z and 4 digits
  *
+ * A Chinese name has the words of its pinyin beside them, each behind 01, with which no pair begins (it is U+0001,
+ * which is a space here): what is typed in Latin letters is the beginning of one of those, too.
+ *
  * The digits are base 36, the code is prefix-free, and the shortest word has four letters: InnoDB indexes words of 3 to
  * 84.
  */
 #include "base/folding.h"
+#include "base/pinyin.h"
 #include "db/driver.h"
 
 enum {
@@ -19,9 +23,12 @@ enum {
     SEARCH_INDEXED_MAX = 65536, /* code points of a row */
     SHORT_CODES = 32 * 36,
     LONG_CODES = 3 * 36 * 36 * 36,
+    TYPED_MAX = 1000, /* bytes of a query that may be pinyin */
     CODE_MAX = 5,
     WORD_MAX = 2 * CODE_MAX + 1
 };
+
+#define PINYIN "01"
 
 /* ---- folding ---- */
 
@@ -228,6 +235,9 @@ struct str search_phrase(const struct db *db, struct arena *arena, struct str wa
     const char *between = db_is_local(db) ? " OR " : " "; /* MariaDB's boolean mode: any of them */
     struct text out;
     text_init(&out, 8 * (ptrdiff_t)SEARCH_WANTED_MAX * WORD_MAX);
+    struct str typed = pinyin_wanted(str_at_most(wanted, TYPED_MAX), arena);
+    if (typed.len) /* first: behind a phrase InnoDB does not find what only begins so */
+        text_format(&out, PINYIN "%.*s*", STR_FMT(typed));
     for (int i = 0; i < FORMS; i++) {
         bool seen = false;
         forms[i] = phrase_of(arena, forms[i]);
@@ -245,13 +255,20 @@ struct str search_phrase(const struct db *db, struct arena *arena, struct str wa
 
 /* ---- the tables ---- */
 
-static struct str words_of(struct arena *arena, const struct str *texts, int count)
+static struct str words_of(struct arena *arena, const struct search_text *texts, int count)
 {
     struct text words;
-    text_init(&words, (ptrdiff_t)SEARCH_INDEXED_MAX * WORD_MAX);
+    struct pinyin_words *pinyin = arena_new(arena, struct pinyin_words);
+    text_init(&words, (ptrdiff_t)SEARCH_INDEXED_MAX * WORD_MAX + PINYIN_WORDS_MAX * (PINYIN_WORD_MAX + 3));
     int budget = SEARCH_INDEXED_MAX;
-    for (int i = 0; i < count; i++)
-        put_text(&words, folding_search(texts[i], arena), &budget);
+    for (int i = 0; i < count; i++) {
+        struct str folded = folding_search(texts[i].text, arena);
+        put_text(&words, folded, &budget);
+        if (texts[i].is_name)
+            pinyin_add(folded, arena, pinyin);
+    }
+    for (int i = 0; i < pinyin->count; i++)
+        text_format(&words, " " PINYIN "%.*s", STR_FMT(pinyin->at[i]));
     struct str copy = words.len ? arena_copy(arena, text_str(&words)) : STR_NULL;
     text_release(&words);
     return copy;
@@ -267,7 +284,7 @@ static bool replace(struct call *c, const char *search_table, int64_t id, struct
     return db_execute(c, arena_format(&c->arena, format, search_table).at, V(id), V(words));
 }
 
-bool search_put(struct call *c, const char *search_table, int64_t id, const struct str *texts, int count)
+bool search_put(struct call *c, const char *search_table, int64_t id, const struct search_text *texts, int count)
 {
     return replace(c, search_table, id, words_of(&c->arena, texts, count));
 }
@@ -291,8 +308,8 @@ bool search_hold(struct call *c, const char *search_table, int64_t id, bool *fou
     return there != FAILED;
 }
 
-bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct str *texts, int count,
-                  bool *changed)
+bool search_renew(struct call *c, const char *search_table, int64_t id, bool found, const struct search_text *texts,
+                  int count, bool *changed)
 {
     struct str words = words_of(&c->arena, texts, count);
     struct value old = { .type = VALUE_NOTHING };

@@ -213,17 +213,17 @@ bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct 
     return fail(c, E_FORBIDDEN, "only its uploader or somebody with image.update may change this file");
 }
 
-int image_file_texts(struct str filename, struct str description, struct str *out)
+int image_file_texts(struct str filename, struct str description, struct search_text *out)
 {
     int count = 0;
-    out[count++] = filename;
-    out[count++] = str_slice(description, 0, SEARCH_DESCRIPTION_BYTES);
+    out[count++] = (struct search_text){ filename, .is_name = true }; /* often the patient's */
+    out[count++] = (struct search_text){ str_slice(description, 0, SEARCH_DESCRIPTION_BYTES) };
     return count;
 }
 
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description)
 {
-    struct str texts[SEARCH_TEXTS_MAX];
+    struct search_text texts[SEARCH_TEXTS_MAX];
     return search_put(c, "image_file_search", id, texts, image_file_texts(filename, description, texts));
 }
 

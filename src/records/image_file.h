@@ -23,6 +23,8 @@
 #include "site/app.h"
 #include "raster/raster.h"
 
+struct search_text; /* db/db.h */
+
 enum file_status {
     FILE_STATUS_NONE,
     FILE_UPLOADING,
@@ -104,7 +106,7 @@ bool image_file_load(struct call *c, int64_t id, struct image_file *out);
 /* The same, and the caller may change it (owner, or image.update); E_FORBIDDEN for one that is only to be seen. */
 bool image_file_load_to_change(struct call *c, int64_t id, bool deleted, struct image_file *out);
 /* What a file is found by, at most SEARCH_TEXTS_MAX; returns how many. */
-int image_file_texts(struct str filename, struct str description, struct str *out);
+int image_file_texts(struct str filename, struct str description, struct search_text *out);
 /* Inside a transaction: that goes into the search index. */
 bool image_file_index(struct call *c, int64_t id, struct str filename, struct str description);
 /* The store that holds the file's bytes. */

@@ -127,18 +127,18 @@ bool patient_must_exist(struct call *c, int64_t id, const char *place)
     return found == FOUND || (found == NONE && patient_is_unknown(c, place));
 }
 
-int patient_texts(const struct patient *p, struct str *out)
+int patient_texts(const struct patient *p, struct search_text *out)
 {
     int count = 0;
-    out[count++] = p->name;
-    out[count++] = p->name_en;
-    out[count++] = p->name_phonetic;
-    out[count++] = p->patient_id;
+    out[count++] = (struct search_text){ p->name, .is_name = true };
+    out[count++] = (struct search_text){ p->name_en };
+    out[count++] = (struct search_text){ p->name_phonetic };
+    out[count++] = (struct search_text){ p->patient_id };
     return count;
 }
 
 bool patient_index(struct call *c, const struct patient *p)
 {
-    struct str texts[SEARCH_TEXTS_MAX];
+    struct search_text texts[SEARCH_TEXTS_MAX];
     return search_put(c, "patient_search", p->id, texts, patient_texts(p, texts));
 }

@@ -18,6 +18,8 @@
 #include "base/call.h"
 #include "schema/field.h"
 
+struct search_text; /* db/db.h */
+
 enum gender { GENDER_NONE, GENDER_MALE, GENDER_FEMALE, GENDER_OTHER, GENDER_UNKNOWN };
 extern const char *const genders[];
 enum patient_status { PATIENT_STATUS_NONE, PATIENT_ACTIVE, PATIENT_INACTIVE, PATIENT_DECEASED };
@@ -52,7 +54,7 @@ void patient_derive_age(struct call *c, void *record);
 /* The same for who may not read patients at all: none is there. */
 bool patient_load_shown(struct call *c, int64_t id, struct patient *out);
 /* What a patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
-int patient_texts(const struct patient *patient, struct str *out);
+int patient_texts(const struct patient *patient, struct search_text *out);
 /* Inside a transaction: that goes into the search index. Studies are found by it, too: renewal_of_patient
  * (renewal.h). */
 bool patient_index(struct call *c, const struct patient *patient);

@@ -36,11 +36,11 @@ bool patient_register(struct call *c, const struct patient *said, struct patient
 /* The studies are found by what has changed. */
 static bool renames(const struct patient *before, const struct patient *after)
 {
-    struct str was[SEARCH_TEXTS_MAX], is[SEARCH_TEXTS_MAX];
+    struct search_text was[SEARCH_TEXTS_MAX], is[SEARCH_TEXTS_MAX];
     int count = patient_texts(before, was);
     patient_texts(after, is);
     for (int i = 0; i < count; i++)
-        if (!str_equal(was[i], is[i]))
+        if (!str_equal(was[i].text, is[i].text))
             return true;
     return false;
 }

@@ -10,7 +10,7 @@
 
 enum { COLUMNS_MAX = 8 };
 
-static int texts_of_patient(struct call *c, const struct str *columns, struct str *out)
+static int texts_of_patient(struct call *c, const struct str *columns, struct search_text *out)
 {
     (void)c;
     const struct patient p = {
@@ -19,7 +19,7 @@ static int texts_of_patient(struct call *c, const struct str *columns, struct st
     return patient_texts(&p, out);
 }
 
-static int texts_of_study(struct call *c, const struct str *columns, struct str *out)
+static int texts_of_study(struct call *c, const struct str *columns, struct search_text *out)
 {
     (void)c;
     const struct patient p = {
@@ -31,7 +31,7 @@ static int texts_of_study(struct call *c, const struct str *columns, struct str 
     return study_texts(&s, &p, out);
 }
 
-static int texts_of_image_file(struct call *c, const struct str *columns, struct str *out)
+static int texts_of_image_file(struct call *c, const struct str *columns, struct search_text *out)
 {
     (void)c;
     return image_file_texts(columns[0], columns[1], out);
@@ -61,7 +61,7 @@ static const struct findable *findable_at(const struct call *c, int i)
 }
 
 /* What it is found by. *out_count 0: the record is gone. */
-static bool read_texts(struct call *c, const struct findable *of, int64_t id, bool *in_sight, struct str *out,
+static bool read_texts(struct call *c, const struct findable *of, int64_t id, bool *in_sight, struct search_text *out,
                        int *out_count)
 {
     struct str columns[COLUMNS_MAX];
@@ -81,7 +81,7 @@ static bool read_texts(struct call *c, const struct findable *of, int64_t id, bo
  * it lacks. */
 static bool renew(struct call *c, const struct findable *of, int64_t id, struct renewal_done *done)
 {
-    struct str texts[SEARCH_TEXTS_MAX];
+    struct search_text texts[SEARCH_TEXTS_MAX];
     bool found, in_sight = false, changed = false;
     int count;
     if (!search_hold(c, of->search_table, id, &found) || !read_texts(c, of, id, &in_sight, texts, &count))

@@ -26,6 +26,8 @@
 
 #include "jobs/jobs.h"
 
+struct search_text; /* db/db.h */
+
 enum { RENEWAL_PIECE = 100 }; /* records */
 
 /* At a start, and when the database is made: asks for new words of all records that an earlier version made them for.
@@ -51,8 +53,8 @@ struct findable {
     const char *after;   /* ids that come after one, at most so many */
     const char *columns; /* of one record: is it in sight, and then those that `texts` reads */
     int count;
-    int (*texts)(struct call *c, const struct str *columns, struct str *out); /* out: SEARCH_TEXTS_MAX of them */
-    const char *last;                                                         /* the largest id */
+    int (*texts)(struct call *c, const struct str *columns, struct search_text *out); /* SEARCH_TEXTS_MAX of them */
+    const char *last;                                                                 /* the largest id */
     bool (*also)(struct call *c, int64_t id); /* what else it is found by; NULL: nothing */
 };
 

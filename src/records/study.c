@@ -109,12 +109,12 @@ bool study_load_with_files(struct call *c, int64_t id, struct study *out)
            (!hidden || fail(c, E_FORBIDDEN, "only those who see all files of the study may assign, move or delete it"));
 }
 
-int study_texts(const struct study *study, const struct patient *patient, struct str *out)
+int study_texts(const struct study *study, const struct patient *patient, struct search_text *out)
 {
     int count = patient_texts(patient, out);
-    out[count++] = study->accession_number;
-    out[count++] = str_slice(study->description, 0, SEARCH_DESCRIPTION_BYTES);
-    out[count++] = study->referring_physician;
+    out[count++] = (struct search_text){ study->accession_number };
+    out[count++] = (struct search_text){ str_slice(study->description, 0, SEARCH_DESCRIPTION_BYTES) };
+    out[count++] = (struct search_text){ study->referring_physician, .is_name = true };
     return count;
 }
 
@@ -134,7 +134,7 @@ static bool load_names(struct call *c, int64_t id, struct patient *out)
 
 bool study_index(struct call *c, const struct study *study, const struct patient *patient)
 {
-    struct str texts[SEARCH_TEXTS_MAX];
+    struct search_text texts[SEARCH_TEXTS_MAX];
     struct patient names;
     if (!patient && !load_names(c, study->patient_id, &names))
         return false;

@@ -19,6 +19,8 @@
 
 #include "records/patient.h"
 
+struct search_text; /* db/db.h */
+
 extern const char *const study_statuses[];
 enum study_status { STUDY_STATUS_NONE, STUDY_OPEN, STUDY_CLOSED, STUDY_SCHEDULED, STUDY_CANCELLED };
 /* From where the patient was sent. Whoever registers the study says so: what of an image's header names a visit
@@ -77,7 +79,7 @@ bool study_load_to_change(struct call *c, int64_t id, struct study *out);
  * caller does not see each of them. What one does not see one can neither give away, nor move, nor delete. */
 bool study_load_with_files(struct call *c, int64_t id, struct study *out);
 /* What a study of this patient is found by, at most SEARCH_TEXTS_MAX; returns how many. */
-int study_texts(const struct study *study, const struct patient *patient, struct str *out);
+int study_texts(const struct study *study, const struct patient *patient, struct search_text *out);
 /* Inside a transaction: that goes into the search index. `patient`: the study's, with names and number; NULL: they
  * are read. */
 bool study_index(struct call *c, const struct study *study, const struct patient *patient);

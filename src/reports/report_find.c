@@ -46,7 +46,7 @@ static void put_addenda(struct call *c, struct text *out, struct str json)
 }
 
 /* title, sections, fields, addenda */
-static int texts_of(struct call *c, const struct str *columns, struct str *out)
+static int texts_of(struct call *c, const struct str *columns, struct search_text *out)
 {
     struct text words;
     text_init(&words, WORDS_BYTES_MAX);
@@ -55,7 +55,7 @@ static int texts_of(struct call *c, const struct str *columns, struct str *out)
     put_json(c, &words, columns[1]);
     put_json(c, &words, columns[2]);
     put_addenda(c, &words, columns[3]);
-    out[0] = arena_copy(&c->arena, text_str(&words));
+    out[0] = (struct search_text){ arena_copy(&c->arena, text_str(&words)) };
     text_release(&words);
     return 1;
 }
@@ -192,7 +192,7 @@ static bool put_codes(struct call *c, const struct face *face, int64_t id, const
 static bool index_face(struct call *c, const struct face *face, int64_t id)
 {
     struct report_version version;
-    struct str words;
+    struct search_text words;
     bool found;
     if (!find_version(c, face, id, &version, &found))
         return false;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import DATA, comes_to, dicom, ok, uid, unique
+from support import DATA, comes_to, dicom, ok, png, uid, unique
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,73 @@ def test_every_component_group_is_searched(admin, name, reading, words):
     for word in [name, *words]:
         assert file["patient_id"] in finds(admin, "patients", word), word
         assert file["study_id"] in finds(admin, "studies", word), word
+
+
+# Letters that no other name of this module begins with, so that initials find one patient.
+@pytest.mark.parametrize(
+    "name, words, others",
+    [
+        (
+            "欧阳青瓷",
+            ["ouyangqingci", "ouyang qing ci", "OUYANG QINGCI", "Ouyang^Qingci", "oyqc", "ouyang qc", "oy qingci",
+             "qingci", "ōuyáng qīngcí", "歐陽青瓷", "欧阳", "青瓷"],
+            ["ouqingci", "uyangqingci", "oyqcx", "欧青"],
+        ),
+        ("張三丰墨", ["zhangsanfengmo", "zsfm", "张三丰墨", "張三丰墨", "zhang sfm", "sfmo"], ["hangsanfengmo", "zsfx"]),
+        ("陈丽铎", ["chenliduo", "陳麗鐸", "cld", "chen ld"], ["陳麗x"]),
+        ("单于瓞", ["danyudie", "shanyudie", "chanyudie", "dyd", "syd", "cyd"], ["banyudie"]),
+        ("仇璩", ["chouqu", "qiuqu", "qiu q", "cq"], ["qouqu"]),
+        ("尉迟夔", ["yuchikui", "weichikui", "yck", "wck"], ["uchikui"]),
+        ("万俟咏", ["moqiyong", "wanqiyong", "mqy"], ["woqiyong"]),
+        ("吕绿", ["lvlv", "lulu", "lyulyu", "lü lü", "lǚlǜ"], ["lvlx"]),
+    ],
+)
+def test_chinese_names_as_they_are_typed(admin, name, words, others):
+    number = unique("PY")
+    file = admin.upload(dicom(PatientID=number, PatientName=f"={name[0]}^{name[1:]}"), f"{name}.dcm")
+    for word in words:
+        assert file["patient_id"] in finds(admin, "patients", word), word
+        assert file["study_id"] in finds(admin, "studies", word), word
+        assert file["id"] in finds(admin, "image-files", word), word
+    for word in others:
+        assert not finds(admin, "patients", word) & {file["patient_id"]}, word
+        assert not finds(admin, "image-files", word) & {file["id"]}, word
+
+
+def test_pinyin_follows_the_name(admin):
+    physician = "谯笪" + unique("q")
+    patient = admin.patient(name="欧阳薏苡")
+    study = ok(admin.post("/studies", json={"patient_id": patient["id"], "referring_physician": physician}), 201)
+    assert study["id"] in finds(admin, "studies", "oyyy") & finds(admin, "studies", "qiao da")
+    ok(admin.patch(f"/patients/{patient['id']}", json={"name": "司徒薏苡"}))
+    assert patient["id"] in finds(admin, "patients", "styy") and study["id"] in finds(admin, "studies", "situyiyi")
+    assert patient["id"] not in finds(admin, "patients", "oyyy") and study["id"] not in finds(admin, "studies", "oyyy")
+    file = admin.upload(png(), "无名.png")
+    ok(admin.patch(f"/image-files/{file['id']}", json={"description": "欧阳薏苡"}))
+    assert file["id"] in finds(admin, "image-files", "wuming") and file["id"] not in finds(admin, "image-files", "oyyy")
+
+
+def test_pages_of_what_initials_find(admin, doctor):
+    mine = [doctor.patient(name=f"璩闳{c}")["id"] for c in "甲乙丙丁戊"]
+    doctor.patient(name="璩甲")
+    seen, query = [], {"search": "qu h", "page_size": 2, "sort": "created_at"}
+    while True:
+        page = ok(doctor.get("/patients", params=query))
+        assert page["total"] == 5 and not page["total_is_lower_bound"]
+        seen += [p["id"] for p in page["items"]]
+        if not page["next"]:
+            break
+        query["after"] = page["next"]
+    assert seen == mine
+    assert ok(doctor.get("/patients", params={"search": "qhb"}))["total"] == 1
+
+
+def test_latin_names_are_found_as_before(admin):
+    patient = admin.patient(name="Quartermaine Ulric", name_en="Wang^Xiaoquux")
+    for word in ("quarter", "maine ul", "ULRIC", "aoquu", "wang xiaoq"):
+        assert patient["id"] in finds(admin, "patients", word), word
+    for word in ("quu", "qulric", "wxq"):
+        assert (patient["id"] in finds(admin, "patients", word)) is (word == "quu"), word
 
 
 def test_a_reading_comes_by_the_api_too(admin):

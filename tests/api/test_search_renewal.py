@@ -124,8 +124,8 @@ def filled(module_server):
 
 
 WORDS = {
-    "patients": ["Prüfung", "ヤマダ", "测试 人名", "やまだ"],
-    "studies": ["Prüfung", "ヤマダ", "测试 人名", "Prüfung^ﾔﾏﾀﾞ"],
+    "patients": ["Prüfung", "ヤマダ", "测试 人名", "やまだ", "測試", "ceshirenming", "ceshi rm", "csrm"],
+    "studies": ["Prüfung", "ヤマダ", "测试 人名", "Prüfung^ﾔﾏﾀﾞ", "測試人名", "CSRM"],
     "image-files": ["FÜSSE", "füße"],
 }
 

@@ -35,6 +35,11 @@ static void what_is_searched(void **state)
         { "や", "ゃ", false },
         { "ラーメン", "らーめん", true },
         { "山田 太郎", "山田太郎", true },
+        { "張三", "张三", true },
+        { "陳麗華", "陈丽华", true },
+        { "鍾", "钟", true },
+        { "黃", "黄", true },
+        { "王", "汪", false },
         { "山田\xe3\x80\x80太郎", "山田^太郎", true },
         { "홍 길동", "홍길동", true },
         { "胸部 CT", "胸部CT", false }, /* a space between scripts is one */

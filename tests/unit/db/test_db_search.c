@@ -3,7 +3,7 @@
 
 struct row {
     int64_t id;
-    struct str texts[2];
+    struct search_text texts[2];
     int count;
 };
 
@@ -20,7 +20,7 @@ static bool remove_row(struct call *c, void *context)
 
 static void put(struct fixture *f, int64_t id, struct str first, struct str second)
 {
-    struct row row = { id, { first, second }, 2 };
+    struct row row = { id, { { first, .is_name = true }, { second } }, 2 };
     must(f, db_transact(&f->call, put_row, &row));
 }
 
@@ -158,13 +158,80 @@ static void every_form_is_found(void **state)
     assert_int_equal(find(f, "a^=b=c=d"), 0);
 }
 
+/* Of the first text, which is a name. */
+static void names_are_found_as_they_are_typed(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    make_tables(f);
+    must(f, db_transact(&f->call, insert_notes, NULL));
+    put(f, 1, S("王小明"), S("李四"));
+    put(f, 2, S("張三"), S("wangxiaoming"));
+    put(f, 3, S("单雄信"), S("x"));
+    put(f, 4, S("尉迟恭"), STR_NULL);
+    put(f, 5, S("吕 布"), STR_NULL);
+    put(f, 6, S("王晓敏"), STR_NULL);
+    static const struct {
+        const char *typed;
+        int64_t found;
+    } rows[] = {
+        { "wangxiaoming", 12 },
+        { "Wang Xiaoming", 1 },
+        { "WANG^XIAO^MING", 1 },
+        { "wang, xiao-ming", 1 },
+        { "wáng xiǎo míng", 1 },
+        { "wxm", 16 },
+        { "wang xm", 16 },
+        { "wangxming", 1 },
+        { "w xiaomin", 16 },
+        { "xm", 16 },
+        { "ming", 12 },
+        { "xiao", 126 },
+        { "wangming", 0 },
+        { "iaoming", 2 },
+        { "wangxiaomingx", 0 },
+        { "lisi", 0 },
+        { "ls", 0 },
+        { "张三", 2 },
+        { "張三", 2 },
+        { "张", 2 },
+        { "zhangsan", 2 },
+        { "zs", 2 },
+        { "z", 2 },
+        { "danxiongxin", 3 },
+        { "shanxiongxin", 3 },
+        { "chan xx", 3 },
+        { "dxx", 3 },
+        { "yuchi", 4 },
+        { "weichigong", 4 },
+        { "lvbu", 5 },
+        { "lü bu", 5 },
+        { "LÜ BU", 5 },
+        { "lubu", 5 },
+        { "lyu bu", 5 },
+        { "lb", 5 },
+        { "bu", 5 },
+        { "w", 1246 },
+        { "an", 2 },
+        { "王x", 0 },
+        { "wxm1", 0 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t found = find(f, rows[i].typed);
+        if (found != rows[i].found)
+            fail_msg("%s: %" PRId64, rows[i].typed, found);
+    }
+    put(f, 1, S("李四"), S("x"));
+    assert_int_equal(find(f, "wxm"), 6);
+    assert_int_equal(find(f, "lisi"), 1);
+}
+
 static bool put_words(struct call *c, void *context)
 {
     const struct row *row = context;
     return db_execute(c,
                       db_is_local(c->db) ? "insert into t_search(rowid, grams) values (?, ?)"
                                          : "insert into t_search(id, grams) values (?, ?)",
-                      V(row->id), V(row->texts[0]));
+                      V(row->id), V(row->texts[0].text));
 }
 
 /* Sharp s was a letter of its own, and a letter with its mark two. */
@@ -173,7 +240,7 @@ static void rows_of_earlier_versions_are_found(void **state)
     struct fixture *f = fixture_of(state);
     make_tables(f);
     must(f, db_transact(&f->call, insert_notes, NULL));
-    struct row sharp = { 1, { S("2p67 672t 2t00") }, 1 }, apart = { 2, { S("39lk lk2u 2u00") }, 1 };
+    struct row sharp = { 1, { { S("2p67 672t 2t00") } }, 1 }, apart = { 2, { { S("39lk lk2u 2u00") } }, 1 };
     must(f, db_transact(&f->call, put_words, &sharp));
     must(f, db_transact(&f->call, put_words, &apart));
     assert_int_equal(find(f, "aße"), 1);
@@ -197,9 +264,9 @@ static void words_are_renewed_where_they_differ(void **state)
     struct fixture *f = fixture_of(state);
     make_tables(f);
     must(f, db_transact(&f->call, insert_notes, NULL));
-    struct row old = { 1, { S("2p2q 2q00") }, 1 };
+    struct row old = { 1, { { S("2p2q 2q00") } }, 1 };
     must(f, db_transact(&f->call, put_words, &old));
-    struct renewing r = { .row = { 1, { S("Straße") }, 1 } };
+    struct renewing r = { .row = { 1, { { S("Straße") } }, 1 } };
     must(f, db_transact(&f->call, renew_row, &r));
     assert_true(r.found && r.changed);
     assert_int_equal(find(f, "strasse"), 1);
@@ -210,7 +277,7 @@ static void words_are_renewed_where_they_differ(void **state)
     must(f, db_transact(&f->call, renew_row, &r));
     assert_true(!r.found && r.changed);
     assert_int_equal(find(f, "STRASSE"), 12);
-    r.row.texts[0] = S(" ");
+    r.row.texts[0].text = S(" ");
     must(f, db_transact(&f->call, renew_row, &r));
     assert_true(r.found && r.changed);
     assert_int_equal(find(f, "strasse"), 1);
@@ -259,6 +326,8 @@ static void long_texts(void **state)
     free(text);
 }
 
+#define WORDS(FIRST, SECOND) (f->sqlite ? S(SECOND " OR " FIRST) : S(SECOND " " FIRST))
+
 static void phrases(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -266,9 +335,9 @@ static void phrases(void **state)
     arena_init(&arena);
     assert_true(str_is_null(search_phrase(f->db, &arena, STR_NULL)));
     assert_true(str_is_null(search_phrase(f->db, &arena, S(" \t\r\n\xE3\x80\x80"))));
-    assert_true(str_equal(search_phrase(f->db, &arena, S("A")), S("2p*")));
-    assert_true(str_equal(search_phrase(f->db, &arena, S("aB")), S("\"2p2q\"")));
-    assert_true(str_equal(search_phrase(f->db, &arena, S("\xEF\xBC\xA1")), S("2p*")));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("A")), WORDS("2p*", "01a*")));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("aB")), WORDS("\"2p2q\"", "01ab*")));
+    assert_true(str_equal(search_phrase(f->db, &arena, S("\xEF\xBC\xA1")), WORDS("2p*", "01a*")));
     assert_true(
         str_equal(search_phrase(f->db, &arena, S("a\xFFz")), search_phrase(f->db, &arena, S("a\xEF\xBF\xBDz"))));
     assert_true(str_equal(search_phrase(f->db, &arena, S("ΣΟΦΟΣ")), search_phrase(f->db, &arena, S("σοφος"))));
@@ -296,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(substrings_are_found),
+        ON_BOTH(names_are_found_as_they_are_typed),
         ON_BOTH(rows_are_replaced_and_removed),
         ON_BOTH(long_texts),
         ON_BOTH(phrases),
