@@ -1,10 +1,8 @@
 /* visibility.c - who may see which study and which file. */
-#include "records/visibility.h"
+#include "records/visibility_parts.h"
 
 #include "records/modality.h"
 #include "site/event.h"
-
-enum { STUDY_MODALITIES_MAX = 64 }; /* that are told of one study */
 
 struct principal visibility_of_server(uint64_t permissions)
 {
@@ -221,12 +219,6 @@ static int scopes_of(struct call *c, struct condition own, const char *const fro
 /* Documents of a report: of studies that are open, those of who may read them; of studies that one registered, too. */
 #define OPENED_FILES "image_files f on f.study_id = a.study_id and " OPENS("a", "f")
 #define NO_DOCUMENTS " and f.is_report = 0"
-/* Documents have series of their own, made by their owner: so they are found without reading a study's films. */
-#define OF_DOCUMENTS(X) X ".created_by = " DOCUMENTS_OWNER
-#define OF_FILMS(X) "coalesce(" X ".created_by <> " DOCUMENTS_OWNER ", 1) = 1"
-#define DOCUMENTS_OF(STUDY) \
-    "series dx on dx.study_id = " STUDY \
-    " and " OF_DOCUMENTS("dx") " cross join image_files f on f.series_id = dx.id and f.is_report = 1"
 #define DOCUMENTS_OF_REGISTERED "studies t cross join " DOCUMENTS_OF("t.id")
 
 static int file_scopes(struct call *c, const char *const from[2][3], struct condition scopes[VISIBILITY_SCOPES])
@@ -394,10 +386,6 @@ bool visibility_instance_scopes(struct call *c, int64_t study_id, struct within_
     return true;
 }
 
-/* How many documents of reports a patient has. */
-#define PATIENT_DOCUMENTS(PATIENT) \
-    "coalesce((select k.files from patient_uploads k where k.patient_id = " PATIENT \
-    " and k.uploaded_by = " DOCUMENTS_OWNER "), 0)"
 /* "= 1": or else MariaDB makes an `in` of it, and reads all studies. Documents are asked for last, and by who reads
  * reports. */
 #define PATIENT_HAS_VISIBLE \
@@ -514,98 +502,4 @@ struct condition visibility_studies_with_modality(struct call *c, const struct m
     struct str sql =
         all ? arena_format(&c->arena, HOLDS_ANY, marks) : arena_format(&c->arena, SHOWS_ANY, marks, marks, marks);
     return (struct condition){ arena_cstring(&c->arena, sql), values[0], .rest = values + 1, .rest_count = count - 1 };
-}
-
-/* ---- counts ---- */
-
-/* Sorted, each once. */
-static void add_modality(struct call *c, struct texts *list, struct str modality)
-{
-    ptrdiff_t at = 0;
-    while (at < list->count && str_compare(list->items[at], modality) < 0)
-        at++;
-    if (!modality.len || list->count == STUDY_MODALITIES_MAX ||
-        (at < list->count && str_equal(list->items[at], modality)))
-        return;
-    memmove(&list->items[at + 1], &list->items[at], (size_t)(list->count - at) * sizeof(struct str));
-    list->items[at] = arena_copy(&c->arena, modality);
-    list->count++;
-}
-
-/* All but documents: added up from the series. */
-static bool share_of_films(struct call *c, int64_t study_id, struct visible_share *out)
-{
-    struct cursor rows;
-    for (db_rows(c, &rows,
-                 "select upper(x.modality), x.number_of_instances, x.size_bytes from series x where x.study_id = ? and "
-                 "x.number_of_instances > 0 and " OF_FILMS("x"),
-                 V(study_id));
-         cursor_next(&rows);) {
-        add_modality(c, &out->modalities, cursor_text(&rows, 0));
-        out->series++;
-        out->instances += cursor_integer(&rows, 1);
-        out->bytes += cursor_integer(&rows, 2);
-    }
-    return cursor_close(&rows);
-}
-
-bool visibility_share_of_study(struct call *c, int64_t study_id, bool all, struct visible_share *out)
-{
-    struct cursor rows;
-    int64_t last = 0;
-    *out = (struct visible_share){ .modalities.items = arena_array(&c->arena, struct str, STUDY_MODALITIES_MAX) };
-    if (all)
-        return share_of_films(c, study_id, out);
-    for (db_rows(c, &rows,
-                 "select f.modality, f.series_id, count(*), sum(f.file_size) from image_files f where f.study_id = ? "
-                 "and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE
-                 " group by f.series_id, f.modality order by f.series_id",
-                 V(study_id), VISIBLE_FILE_TO(c));
-         cursor_next(&rows);) {
-        add_modality(c, &out->modalities, cursor_text(&rows, 0));
-        out->series += cursor_integer(&rows, 1) != last;
-        last = cursor_integer(&rows, 1);
-        out->instances += cursor_integer(&rows, 2);
-        out->bytes += cursor_integer(&rows, 3);
-    }
-    return cursor_close(&rows);
-}
-
-bool visibility_share_of_series(struct call *c, int64_t series_id, struct visible_share *out)
-{
-    struct cursor rows;
-    *out = (struct visible_share){ .series = 1 };
-    db_rows(c, &rows,
-            "select count(*), sum(f.file_size) from image_files f "
-            "where f.series_id = ? and f.is_deleted = 0 and " VISIBLE_OWN_INSTANCE " and " VISIBLE_FILE,
-            V(series_id), VISIBLE_FILE_TO(c));
-    if (cursor_next(&rows)) {
-        out->instances = cursor_integer(&rows, 0);
-        out->bytes = cursor_integer(&rows, 1);
-    }
-    return cursor_close(&rows);
-}
-
-#define DOCUMENTS_REGISTERED \
-    "(select count(*) from studies s cross join " DOCUMENTS_OF( \
-        "s.id") " where s.patient_id = ? and s.is_deleted = 0 and f.is_deleted = 0 and ? = 1 and " \
-                "s.created_by = ? and not (" VISIBLE_OPENED("s.id") "))"
-#define FILES_OWN "coalesce((select k.files from patient_uploads k where k.patient_id = ? and k.uploaded_by = ?), 0)"
-#define FILES_OPENED \
-    "coalesce((select sum((select count(*) from image_files f where f.study_id = s.id and f.is_deleted = 0 and " \
-    "f.uploaded_by <> ? and f.is_report <= ? and (" VISIBLE_OPENED_FILE( \
-        "f") "))) from studies s where " \
-             "s.patient_id = ? and s.is_deleted = 0 and (" VISIBLE_OPENED("s.id") ")), 0)"
-bool visibility_count_patient_files(struct call *c, int64_t patient_id, int64_t *files)
-{
-    struct value patient = V(patient_id), me = V(call_user(c)), reads = V(visibility_of_reports(c));
-    int64_t hidden = 0;
-    if (visibility_of_everything(c)) {
-        if (!visibility_of_reports(c) && !db_integer(c, &hidden, "select " PATIENT_DOCUMENTS("?"), patient))
-            return false;
-        *files -= hidden < *files ? hidden : *files;
-        return true;
-    }
-    return db_integer(c, files, "select " FILES_OWN " + " FILES_OPENED " + " DOCUMENTS_REGISTERED, patient, me, me,
-                      reads, me, me, me, patient, me, me, me, patient, reads, me, me, me, me);
 }
