@@ -37,10 +37,10 @@ static void fill(struct call *c, enum session_kind kind, struct str session_uuid
 }
 
 /* Every use puts the end off, but not past SESSION_MAX_LIFETIME. */
-static struct instant session_ends(const struct call *c, bool remember_me, int64_t created_us)
+static struct instant session_ends(const struct call *c, bool remember_me, int64_t created_us, struct instant now)
 {
     const struct config *config = &c->app->config;
-    int64_t end_us = clock_now().us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
+    int64_t end_us = now.us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
     int64_t last_us = created_us + config->session_max_s * 1000000;
     return (struct instant){ end_us < last_us ? end_us : last_us };
 }
@@ -51,7 +51,7 @@ bool session_start(struct call *c, int64_t user_id, struct session_wish wish, st
     struct instant now = clock_now();
     enum session_kind kind = wish.kind ? wish.kind : SESSION_BY_TOKEN;
     out->remember_me = wish.remember_me;
-    out->session_ends = session_ends(c, wish.remember_me, now.us);
+    out->session_ends = session_ends(c, wish.remember_me, now.us, now);
     bool ok =
         db_execute(c,
                    "insert into sessions(session_uuid, user_id, kind, client, user_agent, remember_me, created_at, "
@@ -150,7 +150,7 @@ static bool use_token(struct call *c, struct refreshing *refreshing)
     out->secret = STR_NULL;
     if (!used)
         return used_before(c, refreshing, &p);
-    out->session_ends = session_ends(c, p.remember_me, p.created_at);
+    out->session_ends = session_ends(c, p.remember_me, p.created_at, now);
     if (!db_execute(c, "update sessions set last_used_at = ?, expires_at = ? where id = ?", V(now),
                     V(out->session_ends), V(p.session_id)) ||
         !forget_old_tokens(c, p.session_id) || !put_refresh_token(c, p.session_id, &next))
