@@ -161,7 +161,7 @@ def put_document_in_full(document):
         for method, operation in methods.items():
             answer, is_list = answer_of(document, operation)
             if answer:
-                whole[method.upper(), path] = (answer["required"], is_list)
+                whole[method.upper(), path] = (answer.get("required", []), is_list)
             for parameter in operation.get("parameters", []):
                 put_parameter_in_full(document, operation, parameter, may_lack)
             for media, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -172,5 +172,5 @@ def put_document_in_full(document):
     for schema in found.values():
         put_object_in_full(schema, False)
     for answer in may_lack.values():
-        del answer["required"]
+        answer.pop("required", None)
     return whole
