@@ -69,9 +69,8 @@ static struct value day(struct call *c, struct date date)
 static bool answer_modalities(struct call *c, const struct modalities *asked)
 {
     const struct study_list *in = c->in;
-    struct condition conditions[3], each[MODALITIES_ASKED_MAX];
-    int each_count = modality_scopes("k.modality = ?", asked, each), count = 0;
-    count += visibility_studies_by_films(c, asked, &conditions[count]);
+    struct condition conditions[2], each[MODALITIES_ASKED_MAX];
+    int each_count = visibility_modality_scopes(c, asked, each), count = 0;
     if (!date_is_null(in->start_date))
         conditions[count++] = (struct condition){ "k.sort_date >= ?", day(c, in->start_date) };
     if (!date_is_null(in->end_date))

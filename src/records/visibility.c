@@ -1,7 +1,6 @@
 /* visibility.c - who may see which study and which file. */
 #include "records/visibility_parts.h"
 
-#include "records/modality.h"
 #include "site/event.h"
 
 struct principal visibility_of_server(uint64_t permissions)
@@ -452,10 +451,10 @@ struct condition visibility_studies_with_conflict(struct call *c, bool with)
     "and upper(f.modality) in (%s) and " VISIBLE_FILE ") = 1))"
 
 /* The same of who sees all but documents of reports: these have modalities that films seldom have. */
-#define FILMS_ARE_ANY \
-    "(s.instances_of_others = 0 or upper(s.modality) in (%s) or exists (select 1 from series x where x.study_id = " \
-    "s.id " \
-    "and x.number_of_instances > 0 and upper(x.modality) in (%s) and " OF_FILMS("x") ") = 1)"
+#define FILMS_ARE(SOME) \
+    "(s.instances_of_others = 0 or upper(s.modality) " SOME \
+    " or exists (select 1 from series x where x.study_id = s.id " \
+    "and x.number_of_instances > 0 and upper(x.modality) " SOME " and " OF_FILMS("x") ") = 1)"
 
 /* "?, ?" */
 static const char *marks_of(struct call *c, const struct modalities *asked)
@@ -474,13 +473,26 @@ static bool has_auxiliary(const struct modalities *asked)
     return false;
 }
 
+int visibility_modality_scopes(const struct call *c, const struct modalities *asked,
+                               struct condition scopes[MODALITIES_ASKED_MAX])
+{
+    bool films_alone = visibility_of_everything(c) && !visibility_of_reports(c);
+    for (int i = 0; i < asked->count; i++) {
+        struct value one = asked->at[i];
+        scopes[i] = films_alone && modality_is_auxiliary(one.text)
+                        ? (struct condition){ "k.modality = ? and " FILMS_ARE("= ?"), one, .more = { one, one } }
+                        : (struct condition){ "k.modality = ?", one };
+    }
+    return asked->count;
+}
+
 bool visibility_studies_by_films(struct call *c, const struct modalities *asked, struct condition *films)
 {
     struct value *values = arena_array(&c->arena, struct value, 2 * MODALITIES_ASKED_MAX);
     const char *marks = marks_of(c, asked);
     for (int i = 0; i < 2 * asked->count; i++)
         values[i] = asked->at[i % asked->count];
-    *films = (struct condition){ arena_cstring(&c->arena, arena_format(&c->arena, FILMS_ARE_ANY, marks, marks)),
+    *films = (struct condition){ arena_cstring(&c->arena, arena_format(&c->arena, FILMS_ARE("in (%s)"), marks, marks)),
                                  values[0], .rest = values + 1, .rest_count = 2 * asked->count - 1 };
     return visibility_of_everything(c) && !visibility_of_reports(c) && has_auxiliary(asked);
 }

@@ -35,9 +35,9 @@
 
 #include "site/actor.h"
 #include "db/condition.h"
+#include "records/modality.h"
 
-struct modalities; /* records/modality.h */
-struct event;      /* site/event.h */
+struct event; /* site/event.h */
 
 /* Is this row of image_files, under the alias F, in sight of anybody? Not if it is deleted, nor while it follows a
  * patient or a study that is (trash_work.h). Nearly always that table is empty, which is asked once. */
@@ -188,6 +188,10 @@ struct condition visibility_patients_with_conflict(struct call *c, bool with);
 struct condition visibility_studies_with_conflict(struct call *c, bool with);
 /* For lists of `studies s`: those with any of these modalities, of which there is one at least. */
 struct condition visibility_studies_with_modality(struct call *c, const struct modalities *asked);
+/* The same for who sees everything, one scope for each modality: of a listing of `study_modalities k` with
+ * `studies s`. */
+int visibility_modality_scopes(const struct call *c, const struct modalities *asked,
+                               struct condition scopes[MODALITIES_ASKED_MAX]);
 /* Has the caller to ask beside it whether it is films that have them, as they do not see documents of reports? */
 bool visibility_studies_by_films(struct call *c, const struct modalities *asked, struct condition *films);
 

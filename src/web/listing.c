@@ -20,14 +20,24 @@ struct plan {
     struct text sql;
     struct value args[ARGS_MAX + 1];
     int count;
-    uint64_t members;  /* of a row, that are read */
-    int64_t page_rows; /* asked of the database: one more than shown, to know whether a next page exists */
+    bool asks_too_much; /* more values, or a longer statement, than fit here */
+    uint64_t members;   /* of a row, that are read */
+    int64_t page_rows;  /* asked of the database: one more than shown, to know whether a next page exists */
 };
 
 static void bind(struct plan *p, struct value value)
 {
-    assert(p->count < ARGS_MAX); /* members of the input are few, and lists in them have bounds of their own */
-    p->args[++p->count] = value;
+    if (p->count < ARGS_MAX)
+        p->args[++p->count] = value;
+    else
+        p->asks_too_much = true;
+}
+
+/* False: it has more values, or is longer, than fits here; bounds of the input say what that would take. */
+static bool is_statement(struct plan *p)
+{
+    return (!p->asks_too_much && !p->sql.overflowed) ||
+           fail(p->c, E_INVALID, "this asks for too much at once: for fewer modalities, say");
 }
 
 static struct db_args args_of(struct plan *p)
@@ -205,7 +215,7 @@ static bool count_matches(struct plan *p, int64_t *total, bool *lower_bound)
     }
     text_put(&p->sql, S(") m"));
     text_put_char(&p->sql, '\0');
-    if (!db_integer_(p->c, total, p->sql.at, args_of(p)))
+    if (!is_statement(p) || !db_integer_(p->c, total, p->sql.at, args_of(p)))
         return false;
     *lower_bound = *total > count_max(p);
     if (*lower_bound)
@@ -314,6 +324,8 @@ static bool put_items(struct plan *p, struct text *out, struct str *next)
     int64_t last_id = 0, read = 0, shown = 0;
     bool more = false;
     put_page(p);
+    if (!is_statement(p))
+        return false;
     text_put(out, S("\"items\":["));
     for (db_rows_(c, &rows, p->sql.at, args_of(p)); !more && cursor_next(&rows);) {
         more = read++ == p->query->page_size;

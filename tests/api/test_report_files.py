@@ -309,3 +309,22 @@ def test_of_two_studies_of_one_uid_the_reported_one_has_the_documents(server, pe
     report = written(people, {**film, "study_id": second["id"]}, key_images=[])
     finish(people, report)
     stored(people, {**film, "study_id": second["id"]}, SIGNED)
+
+
+def test_all_the_modalities_that_can_be_asked_for(people):
+    """Each is looked for by itself, with all else that a list may be asked for; of documents films alone count."""
+    film, _, files = reported(people, "author")
+    asked = "XR,SR,KO,DOC,PR,CT,MR,US,PT,NM,MG"  # XR is six of them
+    query = {"start_date": "1900-01-01", "end_date": "2100-01-01", "search": "x", "page_size": 1}
+    for who in (people["interface"], people["admin"], people["technician"]):
+        for some in (asked, "SR,DOC", "SR"):
+            for sort in ("study_date", "-created_at"):
+                first = ok(who.get("/studies", params={"modality": some, "sort": sort, "page_size": 1}))
+                assert first["total"] >= len(first["items"])
+                ok(who.get("/studies", params={**query, "modality": some, "sort": sort}))
+                if first["next"]:
+                    ok(who.get("/studies", params={**query, "modality": some, "sort": sort, "after": first["next"]}))
+    assert film["study_id"] in ids(people["interface"].get("/studies", params={"modality": asked, "page_size": 100}))
+    assert film["study_id"] in ids(people["admin"].get("/studies", params={"modality": "SR", "page_size": 100}))
+    shown = ids(people["interface"].get("/studies", params={"modality": "SR", "page_size": 100}))
+    assert files and film["study_id"] not in shown
