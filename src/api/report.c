@@ -21,7 +21,7 @@
         FIELD_AS(T, "key_images", content.key_images, .of = &key_image_schema, .flags = NULLABLE, \
                  .max = CONTENT_IMAGES_MAX, .doc = "Images of the study that it shows: all of them."), \
         FIELD_AS(T, "sources", content.sources, .of = &content_source_schema, .flags = NULLABLE, \
-                 .max = CONTENT_SOURCES_MAX, .doc = "Where its parts come from: all of them.")
+                 .max = CONTENT_SOURCES_MAX, .doc = "Where its parts come from: all of them, those it has as well.")
 
 struct report_key {
     int64_t id;
@@ -83,6 +83,8 @@ static const struct field edit_fields[] = {
     FIELD(struct report_edit, priority, .choices = job_priorities, .type = "JobPriority", .flags = NULLABLE,
           .doc = "How urgent it is."),
     CONTENT(struct report_edit),
+    FIELD_AS(struct report_edit, "add_sources", content.added_sources, .of = &content_source_schema, .flags = NULLABLE,
+             .max = CONTENT_SOURCES_MAX, .doc = "More sources: those that it has stay, and each is there once."),
     FIELD_AS(struct report_edit, "addendum", content.addendum, .flags = NULLABLE, .min = 1, .max = CONTENT_ADDENDUM_MAX,
              .doc = "Of an addendum: what is added."),
     FIELD(struct report_edit, reason, .flags = NULLABLE, .max = 500, .doc = "Why it is changed."),
@@ -192,9 +194,11 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/reports/{id}/candidates", candidates_get, &report_key, &draft_candidates_schema,
       .permission = MAY_READ_REPORTS, REPORTS, .runs = WORKS, .audit = "report.candidates",
       .summary = "Shows which measurements could go into fields of a draft",
-      .doc = "For each field that takes a measurement and has no value: those of the study that fit, where nobody can "
-             "say which one is meant but who writes the report. A choice is sent by PATCH, as `fields` with `sources`; "
-             "or the measurement is given the field's label, and the draft is filled again." },
+      .doc =
+          "For each field that takes a measurement and has no value: those of the study that fit, where nobody can "
+          "say which one is meant but who writes the report. A choice is sent by PATCH: `fields` with the value, and "
+          "`add_sources` with these `sources`; "
+          "or the measurement is given the field's label, and the draft is filled again." },
     { HTTP_DELETE, "/api/v1/reports/{id}", report_delete, &report_key, NULL, .permission = MAY_READ_REPORTS, REPORTS,
       .runs = WRITES, .audit = "report.cancel", .summary = "Gives a report up that was never signed",
       .doc = "The same as cancel, without a reason. Its versions stay." },

@@ -260,6 +260,15 @@ static bool refuse_turned(struct call *c, struct str text, struct str member)
                              "it has a character that turns the direction of what is shown");
 }
 
+static void refuse_turned_sources(struct call *c, const struct list *sources, const char *member)
+{
+    for (ptrdiff_t i = 0; i < sources->count; i++) {
+        const struct content_source *source = (const struct content_source *)sources->items + i;
+        (void)refuse_turned(c, source->text, arena_format(&c->arena, "%s.%td.text", member, i));
+        (void)refuse_turned(c, source->detail, arena_format(&c->arena, "%s.%td.detail", member, i));
+    }
+}
+
 /* All else that is shown. */
 static bool reads_as_written(struct call *c, const struct content_change *change)
 {
@@ -268,12 +277,40 @@ static bool reads_as_written(struct call *c, const struct content_change *change
     for (ptrdiff_t i = 0; change->has_key_images && i < change->key_images.count; i++)
         (void)refuse_turned(c, ((const struct key_image *)change->key_images.items)[i].caption,
                             arena_format(&c->arena, "key_images.%td.caption", i));
-    for (ptrdiff_t i = 0; change->has_sources && i < change->sources.count; i++) {
-        const struct content_source *source = (const struct content_source *)change->sources.items + i;
-        (void)refuse_turned(c, source->text, arena_format(&c->arena, "sources.%td.text", i));
-        (void)refuse_turned(c, source->detail, arena_format(&c->arena, "sources.%td.detail", i));
-    }
+    if (change->has_sources)
+        refuse_turned_sources(c, &change->sources, "sources");
+    refuse_turned_sources(c, &change->added_sources, "add_sources");
     return c->error.code == E_NONE;
+}
+
+static bool is_among(const struct content_source *all, ptrdiff_t count, const struct content_source *one)
+{
+    for (ptrdiff_t i = 0; i < count; i++)
+        if (all[i].kind == one->kind && str_equal(all[i].section, one->section) &&
+            str_equal(all[i].field, one->field) && str_equal(all[i].text, one->text) &&
+            str_equal(all[i].reference, one->reference) && str_equal(all[i].detail, one->detail))
+            return true;
+    return false;
+}
+
+static bool add_sources(struct call *c, const struct list *added, struct report_content *out)
+{
+    struct list known;
+    if (!content_source_list(c, out, &known))
+        return false;
+    struct content_source *all = arena_array(&c->arena, struct content_source, known.count + added->count);
+    ptrdiff_t count = known.count;
+    if (count)
+        memcpy(all, known.items, (size_t)count * sizeof(*all));
+    for (ptrdiff_t i = 0; i < added->count; i++) {
+        const struct content_source *one = (const struct content_source *)added->items + i;
+        if (!is_among(all, count, one))
+            all[count++] = *one;
+    }
+    if (count > CONTENT_SOURCES_MAX)
+        return error_add_problem(&c->error, &c->arena, "body", S("add_sources"), "too_long",
+                                 "a report has at most %d sources", CONTENT_SOURCES_MAX);
+    return store(c, &list_fields[1], &(struct list){ all, count }, &out->sources);
 }
 
 bool content_merge(struct call *c, const struct report_content *before, const struct content_change *change,
@@ -303,6 +340,8 @@ bool content_merge(struct call *c, const struct report_content *before, const st
     if (change->has_key_images && !store(c, &list_fields[0], &change->key_images, &now.key_images))
         return false;
     if (change->has_sources && !store(c, &list_fields[1], &change->sources, &now.sources))
+        return false;
+    if (change->added_sources.count && !add_sources(c, &change->added_sources, &now))
         return false;
     if (change->addendum.len && !add_addendum(c, change->addendum, &now))
         return false;

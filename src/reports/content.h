@@ -89,6 +89,7 @@ struct content_change {
     int64_t template_id; /* of a new report; INTEGER_NULL: none */
     struct json sections, fields;
     struct list key_images, sources;
+    struct list added_sources;                   /* to those that the report has, or that `sources` says; each once */
     bool has_title, has_key_images, has_sources; /* an empty list is one; a title may be taken out */
     struct str addendum;
 };

@@ -55,14 +55,6 @@ static void forget_sources(struct draft *d, struct str section, struct str field
 
 /* ---- fields ---- */
 
-const struct content_source *draft_source_of_field(const struct draft *d, struct str field)
-{
-    for (ptrdiff_t i = 0; i < d->source_count; i++)
-        if (str_equal(d->sources[i].field, field))
-            return &d->sources[i];
-    return NULL;
-}
-
 struct str draft_text_of(struct call *c, const json_t *value)
 {
     return json_is_string(value)   ? arena_copy(&c->arena, json_text(value))
@@ -70,11 +62,30 @@ struct str draft_text_of(struct call *c, const json_t *value)
                                    : json_tree_text(value, TEMPLATE_VALUE_MAX, &c->arena);
 }
 
+bool draft_value_stands(const struct draft *d, const struct content_source *source)
+{
+    const json_t *value = template_value(d->fields, source->field);
+    return value && str_equal(draft_text_of(d->c, value), source->text);
+}
+
+const struct content_source *draft_source_of_field(const struct draft *d, struct str field)
+{
+    const struct content_source *first = NULL;
+    for (ptrdiff_t i = 0; i < d->source_count; i++) {
+        const struct content_source *one = &d->sources[i];
+        if (!str_equal(one->field, field))
+            continue;
+        if (draft_value_stands(d, one))
+            return one;
+        first = first ? first : one;
+    }
+    return first;
+}
+
 bool draft_field_is_free(const struct draft *d, const struct template_field *field)
 {
-    const json_t *value = template_value(d->fields, field->name);
     const struct content_source *source = draft_source_of_field(d, field->name);
-    return source ? value && str_equal(draft_text_of(d->c, value), source->text) : !value;
+    return source ? draft_value_stands(d, source) : !template_value(d->fields, field->name);
 }
 
 /* Does the template take it? */
@@ -113,7 +124,7 @@ bool draft_put(struct draft *d, const struct template_field *field, json_t *valu
     }
     bool is_put = text.len && has_room(d, count) && is_fit(d, name, value);
     if (is_put) {
-        if (source)
+        for (; source; source = draft_source_of_field(d, field->name)) /* also what it had before */
             forget_sources(d, STR_NULL, field->name, source->text, NULL);
         json_object_set(d->fields, name, value);
         add_sources(d, STR_NULL, field->name, text, sources, count);
@@ -219,8 +230,7 @@ static bool is_alone(const struct draft *d, const struct content_source *source)
 /* Does it stand, as a value or a whole line? */
 static bool is_put_there(struct draft *d, const struct content_source *source)
 {
-    const json_t *value = source->field.len ? template_value(d->fields, source->field) : NULL;
-    return source->field.len ? value && str_equal(draft_text_of(d->c, value), source->text)
+    return source->field.len ? draft_value_stands(d, source)
                              : find_line(section_now(d, source->section), source->text) >= 0;
 }
 
@@ -250,6 +260,12 @@ void draft_drop_line(struct draft *d, struct str section, unsigned kind, struct 
 {
     const struct content_source *source = draft_source_of_line(d, section, kind, detail);
     if (source && is_put_there(d, source))
+        drop(d, source - d->sources);
+}
+
+void draft_drop_value(struct draft *d, const struct content_source *source)
+{
+    if (draft_value_stands(d, source))
         drop(d, source - d->sources);
 }
 

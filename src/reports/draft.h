@@ -19,10 +19,12 @@
  *
  * What a model has drawn counts where the last judgement of what that model said of the frame has CONFIRMED it. Lengths
  * in pixels are left out; those at the detector are told in a sentence that says so, and go into no field.
- * A measurement goes into a field only where that is sure: its label is the field's name or label, and no other
- * measurement's is; or it is the study's only one of its kind, has no label, is of no side, and no other field asks for
- * the same. Everything else is told in a sentence, and offered for the field (draft_candidates): size decides nothing,
- * a number in the wrong field is worse than none. Once it is sure, what stood in a sentence goes into the field.
+ * A measurement goes into a field only where that is sure, and the caller sees all of the study: its label is the
+ * field's name or label and no other field's, and no other measurement's is; or it is the study's only one of its kind,
+ * has no label, is of no side, and no other field asks for the same. Whose label says another field by now leaves the
+ * one that it was put into. Everything else is told in a sentence, and offered for the field (draft_candidates): size
+ * decides nothing, a number in the wrong field is worse than none. Once it is sure, what stood in a sentence goes into
+ * the field.
  * Numbers are rounded to 0.1 (ratios 0.001), and changes are those of the rounded numbers. What does not fit a field's
  * limits is told in a sentence.
  *

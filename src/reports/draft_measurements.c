@@ -23,7 +23,7 @@ struct measurement {
 struct measurements {
     struct measurement *items;
     ptrdiff_t count;
-    bool is_whole; /* all of the study was looked at */
+    bool is_whole; /* all of the study was looked at, and the caller sees all of it */
 };
 
 /* ---- what there is ---- */
@@ -94,9 +94,11 @@ static bool is_in_a_field(const struct draft *d, struct str detail)
 static bool find_measurements(struct draft *d, struct measurements *out)
 {
     struct integers images;
+    bool hides;
     *out = (struct measurements){ arena_array(&d->c->arena, struct measurement, DRAFT_ANNOTATIONS_MAX), 0, false };
-    if (!find_images(d, &images, &out->is_whole))
+    if (!find_images(d, &images, &out->is_whole) || !visibility_hides_files_of_study(d->c, d->report->study_id, &hides))
         return false;
+    out->is_whole &= !hides;
     for (ptrdiff_t i = 0; i < images.count; i++) {
         struct annotation_set *set = arena_new(&d->c->arena, struct annotation_set);
         if (!annotation_set_load(d->c, images.items[i], 0, set) || !take(d, set, out))
@@ -146,13 +148,6 @@ const struct annotation_value *draft_value_for(const struct template_field *fiel
     return value && str_equal(value->unit, template_unit_of(field)) && !is_at_detector(value) ? value : NULL;
 }
 
-static bool names_field(const struct measurement *m, const struct template_field *field)
-{
-    struct str label = draft_clean(m->it->label);
-    return label.len &&
-           (str_equal(label, field->name) || str_equal(label, field->label_en) || str_equal(label, field->label_zh));
-}
-
 static bool is_letter(char one)
 {
     return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z');
@@ -179,29 +174,67 @@ static bool is_of_other_side(const struct template_field *field, const struct an
     return left != right && ((left && a->laterality == SIDE_RIGHT) || (right && a->laterality == SIDE_LEFT));
 }
 
-/* Does no other field ask for the same value? */
+static bool asks_the_same(const struct template_field *one, const struct template_field *other)
+{
+    return one != other && other->kind == TAKES_MEASUREMENT && template_measured(one) == template_measured(other) &&
+           str_equal(one->measurement, other->measurement);
+}
+
 static bool is_only_field(const struct draft *d, const struct template_field *field)
 {
     const struct list *fields = &d->form.definition->fields;
-    for (ptrdiff_t i = 0; i < fields->count; i++) {
-        const struct template_field *other = (const struct template_field *)fields->items + i;
-        if (other != field && other->kind == TAKES_MEASUREMENT &&
-            template_measured(other) == template_measured(field) && str_equal(other->measurement, field->measurement))
+    for (ptrdiff_t i = 0; i < fields->count; i++)
+        if (asks_the_same(field, (const struct template_field *)fields->items + i))
             return false;
-    }
     return true;
 }
 
-/* Is it in another field that asks for the same value? */
+/* How surely a label says a field: a name is of one field only, words may be of several. */
+static int says_field(struct str label, const struct template_field *field)
+{
+    return !label.len                                                               ? 0
+           : str_equal(label, field->name)                                          ? 2
+           : str_equal(label, field->label_en) || str_equal(label, field->label_zh) ? 1
+                                                                                    : 0;
+}
+
+/* The same of the others that ask for the same value, and could have it. */
+static int says_others(const struct template_definition *form, struct str label, const struct template_field *field,
+                       const struct annotation *a)
+{
+    int most = 0;
+    for (ptrdiff_t i = 0; label.len && i < form->fields.count; i++) {
+        const struct template_field *other = (const struct template_field *)form->fields.items + i;
+        int says = says_field(label, other);
+        if (says > most && asks_the_same(field, other) && !is_of_other_side(other, a))
+            most = says;
+    }
+    return most;
+}
+
+bool draft_names_another(const struct template_definition *form, const struct template_field *field,
+                         const struct annotation *a)
+{
+    struct str label = draft_clean(a->label);
+    return says_others(form, label, field, a) > says_field(label, field);
+}
+
+/* Does the label say this field, and no other as well? */
+static bool names_field(const struct draft *d, const struct template_field *field, const struct annotation *a)
+{
+    struct str label = draft_clean(a->label);
+    int says = says_field(label, field);
+    return says && !is_of_other_side(field, a) && says > says_others(d->form.definition, label, field, a);
+}
+
+/* Is it in another field that asks for the same value? Not where somebody has taken it out there. */
 static bool is_taken(const struct draft *d, const struct measurement *m, const struct template_field *field)
 {
     for (ptrdiff_t i = 0; i < d->source_count; i++) {
         const struct content_source *one = &d->sources[i];
         const struct template_field *other =
-            one->field.len && !str_equal(one->field, field->name) && str_equal(one->detail, m->detail)
-                ? template_field(d->form.definition, one->field)
-                : NULL;
-        if (other && other->kind == TAKES_MEASUREMENT && template_measured(other) == template_measured(field))
+            one->field.len && str_equal(one->detail, m->detail) ? template_field(d->form.definition, one->field) : NULL;
+        if (other && asks_the_same(field, other) && draft_value_stands(d, one))
             return true;
     }
     return false;
@@ -212,9 +245,15 @@ static bool could_fill(const struct draft *d, const struct template_field *field
     return draft_value_for(field, m->it) && !is_of_other_side(field, m->it) && !(m->is_used && is_taken(d, m, field));
 }
 
-/* What may go into a field without anybody having chosen it: what it was filled with before; else the one that is
- * called like it; else the only one of its kind, where that has no label, and no other field asks for the same. NULL:
- * which one is not sure. */
+static bool is_source(const struct content_source *source, const struct measurement *m)
+{
+    return source && str_equal(source->detail, m->detail);
+}
+
+/* What may go into a field without anybody having chosen it: what it was filled with before, unless its label says
+ * another field by now; else the one that is called like it; else the only one of its kind, where that has no label,
+ * and no other field asks for the same. NULL: which one is not sure. Those that could not go into the field count, too:
+ * they may have been meant. */
 static struct measurement *choose(const struct draft *d, const struct template_field *field,
                                   const struct measurements *all)
 {
@@ -223,32 +262,48 @@ static struct measurement *choose(const struct draft *d, const struct template_f
     int named = 0, of_kind = 0;
     for (ptrdiff_t i = 0; i < all->count; i++) {
         struct measurement *m = &all->items[i];
-        of_kind += str_equal(field->measurement, str_from(kind_of(m->it)->name));
+        if (!str_equal(field->measurement, str_from(kind_of(m->it)->name)))
+            continue;
+        bool is_called = names_field(d, field, m->it);
+        of_kind++;
+        named += is_called;
         if (!could_fill(d, field, m))
             continue;
-        if (source && str_equal(source->detail, m->detail))
+        if (is_source(source, m) && !draft_names_another(d->form.definition, field, m->it))
             return m;
         last = m;
-        if (names_field(m, field)) {
+        if (is_called)
             called = m;
-            named++;
-        }
     }
     if (named)
-        return named == 1 ? called : NULL;
+        return named == 1 && all->is_whole ? called : NULL;
     bool is_sure = last && of_kind == 1 && all->is_whole && !kind_of(last->it)->sided && !last->it->label.len &&
                    is_only_field(d, field);
     return is_sure ? last : NULL;
 }
 
-/* What a field has is not told in a sentence, also where somebody has written another value there. */
+/* What its label says to be of another field goes out of this one. */
+static void take_back(struct draft *d, const struct template_field *field, const struct measurements *all)
+{
+    const struct content_source *source = draft_source_of_field(d, field->name);
+    for (ptrdiff_t i = 0; i < all->count; i++)
+        if (is_source(source, &all->items[i])) {
+            if (draft_names_another(d->form.definition, field, all->items[i].it))
+                draft_drop_value(d, source);
+            return;
+        }
+}
+
+/* What a field has is not told in a sentence, also where somebody has written another value there, or has taken it out.
+ * A sentence that somebody took out keeps it only out of fields that it is not in yet. */
 static void fill_field(struct draft *d, const struct template_field *field, const struct measurements *all)
 {
     struct content_source sources[2];
     struct measurement *m = choose(d, field, all);
-    if (!m || m->is_struck)
+    bool is_its = m && is_source(draft_source_of_field(d, field->name), m);
+    if (!m || (m->is_struck && !is_its))
         return;
-    m->is_told = true;
+    m->is_told |= is_its || template_value(d->fields, field->name);
     if (!draft_field_is_free(d, field))
         return;
     const struct annotation_value *value = draft_value_for(field, m->it);
@@ -291,7 +346,7 @@ bool draft_offer_measurements(struct draft *d, struct list *out)
         if (field->kind != TAKES_MEASUREMENT || template_value(d->fields, field->name))
             continue;
         for (ptrdiff_t j = 0; j < all.count && out->count < DRAFT_CANDIDATES_MAX; j++)
-            if (could_fill(d, field, &all.items[j]))
+            if (could_fill(d, field, &all.items[j]) && !draft_names_another(d->form.definition, field, all.items[j].it))
                 offer(d, field, &all.items[j], out);
     }
     return true;
@@ -339,6 +394,20 @@ static void say(struct draft *d, const struct measurement *m)
                    sources_of(d, m, sources));
 }
 
+/* All that is in the wrong field goes before any is filled: the right one may have it then. */
+static void fill_fields(struct draft *d, const struct measurements *all)
+{
+    void (*const passes[])(struct draft *, const struct template_field *, const struct measurements *) = { take_back,
+                                                                                                           fill_field };
+    const struct list *fields = d->form.definition ? &d->form.definition->fields : &(struct list){ NULL, 0 };
+    for (int pass = 0; pass < 2; pass++)
+        for (ptrdiff_t i = 0; i < fields->count; i++) {
+            const struct template_field *field = (const struct template_field *)fields->items + i;
+            if (field->kind == TAKES_MEASUREMENT)
+                passes[pass](d, field, all);
+        }
+}
+
 bool draft_measurements(struct draft *d)
 {
     struct measurements all;
@@ -346,12 +415,7 @@ bool draft_measurements(struct draft *d)
         return false;
     for (ptrdiff_t i = 0; i < all.count; i++)
         all.items[i].is_struck = draft_line_is_struck(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail);
-    const struct list *fields = d->form.definition ? &d->form.definition->fields : &(struct list){ NULL, 0 };
-    for (ptrdiff_t i = 0; i < fields->count; i++) {
-        const struct template_field *field = (const struct template_field *)fields->items + i;
-        if (field->kind == TAKES_MEASUREMENT)
-            fill_field(d, field, &all);
-    }
+    fill_fields(d, &all);
     for (ptrdiff_t i = 0; i < all.count; i++)
         if (!all.items[i].is_told || draft_source_of_line(d, S("findings"), FROM_MEASUREMENT, all.items[i].detail))
             say(d, &all.items[i]);

@@ -54,7 +54,9 @@ struct str draft_text_of(struct call *c, const json_t *value);
 
 /* ---- putting it there (draft.c) ---- */
 
-/* The source that a field's value was put there from; NULL: there is none. */
+/* Is the field's value still the one that was put there from this? */
+bool draft_value_stands(const struct draft *d, const struct content_source *source);
+/* The source that a field's value was put there from; of several the one that stands. NULL: there is none. */
 const struct content_source *draft_source_of_field(const struct draft *d, struct str field);
 /* May something be put into this field: has it no value, or still what was put there? */
 bool draft_field_is_free(const struct draft *d, const struct template_field *field);
@@ -73,6 +75,9 @@ void draft_add_line(struct draft *d, struct str section, struct str text, const 
 bool draft_line_is_struck(struct draft *d, struct str section, unsigned kind, struct str detail);
 /* Takes a sentence out that was put there from this and still is as it was. */
 void draft_drop_line(struct draft *d, struct str section, unsigned kind, struct str detail);
+
+/* Takes a value out of its field that was put there from this and still is as it was. */
+void draft_drop_value(struct draft *d, const struct content_source *source);
 
 /* Takes out what stands of sources that no longer hold: lines and values as they were put there. What has words of its
  * own by now stays, and is refused when it is submitted. */
@@ -99,6 +104,9 @@ bool draft_findings_of(struct call *c, const struct diagnosis *it, struct list *
 /* The value that a sentence tells; that a field asks for, in its unit. NULL: there is none. (draft_measurements.c) */
 const struct annotation_value *draft_main_value(const struct annotation *a);
 const struct annotation_value *draft_value_for(const struct template_field *field, const struct annotation *a);
+/* Does its label say another field that asks for the same value, more surely than this one? */
+bool draft_names_another(const struct template_definition *form, const struct template_field *field,
+                         const struct annotation *a);
 
 /* ---- what there is ---- */
 

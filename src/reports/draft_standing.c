@@ -126,7 +126,8 @@ static struct str main_quantity(struct call *c, const struct annotation *a)
     return value ? draft_quantity(c, draft_rounded(value->value, value->unit), value->unit) : STR_NULL;
 }
 
-/* Of a field the value itself is compared; of a sentence the number that it told then. */
+/* Of a field the value itself is compared, and whether the label says another field; of a sentence the number that it
+ * told then. */
 static bool says_another(struct call *c, const struct content_form *form, const struct content_source *source,
                          const struct annotation *then, const struct annotation *now)
 {
@@ -134,7 +135,8 @@ static bool says_another(struct call *c, const struct content_form *form, const 
         form->definition && source->field.len ? template_field(form->definition, source->field) : NULL;
     if (field && field->kind == TAKES_MEASUREMENT) {
         const struct annotation_value *value = draft_value_for(field, now);
-        return !value || !str_equal(draft_number(c, draft_rounded(value->value, value->unit)), source->text);
+        return !value || draft_names_another(form->definition, field, now) ||
+               !str_equal(draft_number(c, draft_rounded(value->value, value->unit)), source->text);
     }
     return then && tells(source->text, main_quantity(c, then)) && !tells(source->text, main_quantity(c, now));
 }

@@ -58,16 +58,15 @@ static const char *flaw_of_prior(struct call *c, const struct report *report, st
     return NULL;
 }
 
-bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change)
+static bool sources_hold(struct call *c, const struct report *report, const struct list *sources, const char *member)
 {
     static const char *(*const flaws[])(struct call *, const struct report *, struct content_source *) = {
         [FROM_DIAGNOSIS] = flaw_of_diagnosis,
         [FROM_MEASUREMENT] = flaw_of_measurement,
         [FROM_PRIOR] = flaw_of_prior,
     };
-    struct audit_draft draft = c->actor->audit; /* what is looked at on the way is not what this is about */
-    for (ptrdiff_t i = 0; change->has_sources && i < change->sources.count; i++) {
-        struct content_source *source = (struct content_source *)change->sources.items + i;
+    for (ptrdiff_t i = 0; i < sources->count; i++) {
+        struct content_source *source = (struct content_source *)sources->items + i;
         enum error_code before = c->error.code;
         const char *flaw = flaws[source->kind](c, report, source);
         if (c->error.code != before && c->error.code != E_NOT_FOUND)
@@ -75,9 +74,19 @@ bool report_sources_hold(struct call *c, const struct report *report, struct con
         if (c->error.code == E_NOT_FOUND)
             error_clear(&c->error);
         if (flaw)
-            (void)error_add_problem(&c->error, &c->arena, "body", arena_format(&c->arena, "sources.%td.reference", i),
-                                    "not_found", "%s", flaw);
+            (void)error_add_problem(&c->error, &c->arena, "body",
+                                    arena_format(&c->arena, "%s.%td.reference", member, i), "not_found", "%s", flaw);
     }
+    return true;
+}
+
+bool report_sources_hold(struct call *c, const struct report *report, struct content_change *change)
+{
+    struct audit_draft draft = c->actor->audit; /* what is looked at on the way is not what this is about */
+    bool ok = (!change->has_sources || sources_hold(c, report, &change->sources, "sources")) &&
+              sources_hold(c, report, &change->added_sources, "add_sources");
+    if (!ok)
+        return false;
     c->actor->audit = draft;
     return c->error.code == E_NONE;
 }

@@ -212,13 +212,14 @@ static bool is_free(struct call *c, const struct report *report)
 /* An addendum adds words below what is signed, and leaves that as it is. */
 static bool leaves_signed(struct call *c, const struct report *report, const struct content_change *change)
 {
-    const char *other = change->sections.text.at ? "sections"
-                        : change->fields.text.at ? "fields"
-                        : change->has_title      ? "title"
-                        : change->language.at    ? "language"
-                        : change->has_key_images ? "key_images"
-                        : change->has_sources    ? "sources"
-                                                 : NULL;
+    const char *other = change->sections.text.at      ? "sections"
+                        : change->fields.text.at      ? "fields"
+                        : change->has_title           ? "title"
+                        : change->language.at         ? "language"
+                        : change->has_key_images      ? "key_images"
+                        : change->has_sources         ? "sources"
+                        : change->added_sources.count ? "add_sources"
+                                                      : NULL;
     return report->kind != REPORT_ADDENDUM || !other ||
            error_add_problem(&c->error, &c->arena, "body", str_from(other), "signed",
                              "an addendum leaves what is signed as it is: amend it, or write into `addendum`");

@@ -220,7 +220,7 @@ def test_which_of_several_is_meant_is_asked_and_not_guessed(people, template):
     assert offers(author, report) == [(field, *one) for field in ("cobb", "second") for one in both]
     # Chosen by hand: the value, and where it comes from.
     offered = ok(author.get(f"/reports/{report['id']}/candidates"))["candidates"][1]
-    report = change(author, report, fields={"cobb": 36.9}, sources=report["sources"] + offered["sources"])
+    report = change(author, report, fields={"cobb": 36.9}, add_sources=offered["sources"])
     assert told(report, field="cobb")[0]["detail"] == f"annotation {second['id']}"
     assert offers(author, report) == [("second", *both[0])], "what has a value is not asked for, nor offered again"
     report = fill(author, report)
