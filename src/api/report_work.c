@@ -104,7 +104,7 @@ static const struct endpoint rows[] = {
       .flags = ACTION, .audit = "report.worklist_take", .summary = "Takes the next study to read",
       .doc = "The same, and nobody else gets it, or begins a report on it, for 15 minutes (`held_until`): of many who "
              "ask at once each is given another. Asked again it is the most urgent by then, and what was taken before "
-             "is given back. A draft of one's own is one's own anyway." },
+             "is given back, also where that is a draft of one's own. 404 leaves what was taken." },
     { HTTP_DELETE, "/api/v1/reports/worklist/next", work_next_delete, NULL, NULL, .permission = MAY_CREATE_REPORTS,
       .tag = "reports", .runs = WRITES, .audit = "report.worklist_give_back",
       .summary = "Gives back what one has taken to read" },

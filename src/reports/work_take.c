@@ -37,7 +37,9 @@ enum found work_take(struct call *c, const struct work_wish *wish, struct work_r
     for (int i = 0; i < LOOKS_MAX; i++) {
         bool taken = false;
         enum found found = work_next(c, wish, out);
-        if (found != FOUND || out->report_id > 0)
+        if (found == FOUND && out->report_id > 0)
+            return work_give_back(c) ? FOUND : FAILED;
+        if (found != FOUND)
             return found;
         if (!take(c, out->study_id, &taken))
             return FAILED;

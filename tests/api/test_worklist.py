@@ -465,6 +465,17 @@ def test_two_read_a_study_only_when_they_say_so(people, body_part):
     begin(second, made)  # what is signed is read
 
 
+def test_a_draft_that_is_more_urgent_by_then_gives_back_what_was_taken(people, body_part):
+    author, second = people["author"], people["second"]
+    other, mine = study(author, body_part), study(author, body_part)
+    draft = ok(author.post("/reports", json=wish(mine, priority="LOW")), 201)
+    assert ok(take(author, body_part))["study_id"] == other
+    problem(take(second, body_part), 404)
+    ok(author.patch(f"/reports/{draft['id']}", json={"priority": "STAT"}))
+    assert ok(take(author, body_part))["report_id"] == draft["id"]
+    assert ok(take(second, body_part))["study_id"] == other
+
+
 def test_what_is_taken_is_given_back(server, people, body_part):
     author, second = people["author"], people["second"]
     one, two = study(author, body_part), study(author, body_part)
