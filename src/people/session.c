@@ -5,7 +5,7 @@
 #include "base/crypto.h"
 #include "base/names.h"
 
-enum { REFRESH_TOKEN_BYTES = 32 };
+enum { REFRESH_TOKEN_BYTES = 32, REFRESHES_PER_MINUTE = 10 };
 
 const char *const session_kinds[] = { "token", "cookie", NULL };
 NAMES_REACH(session_kinds, SESSION_BY_COOKIE);
@@ -36,12 +36,17 @@ static void fill(struct call *c, enum session_kind kind, struct str session_uuid
     fill_tokens(c, session_uuid, user_id, out);
 }
 
+static int64_t unused_us(const struct call *c, bool remember_me)
+{
+    const struct config *config = &c->app->config;
+    return (remember_me ? config->session_remember_s : config->session_s) * 1000000;
+}
+
 /* Every use puts the end off, but not past SESSION_MAX_LIFETIME. */
 static struct instant session_ends(const struct call *c, bool remember_me, int64_t created_us, struct instant now)
 {
-    const struct config *config = &c->app->config;
-    int64_t end_us = now.us + (remember_me ? config->session_remember_s : config->session_s) * 1000000;
-    int64_t last_us = created_us + config->session_max_s * 1000000;
+    int64_t end_us = now.us + unused_us(c, remember_me);
+    int64_t last_us = created_us + c->app->config.session_max_s * 1000000;
     return (struct instant){ end_us < last_us ? end_us : last_us };
 }
 
@@ -93,19 +98,26 @@ static enum found find_token(struct call *c, enum session_kind kind, struct str 
     return !cursor_close(&rows) ? FAILED : is_there ? FOUND : NONE;
 }
 
-/* A used token is kept to recognise that somebody else has it too. Whoever comes with one that is many generations
- * old gains nothing and is told no more than that it is not valid. */
-static bool forget_old_tokens(struct call *c, int64_t session_id)
+/* A used token is kept to recognise that somebody else has it too, for as long as it would have been good had nobody
+ * used it: how often somebody refreshes must not make us forget it. */
+static bool forget_old_tokens(struct call *c, const struct presented *p, struct instant now)
 {
-    int64_t newest_forgotten = 0;
-    enum found found = db_find_integer(c, &newest_forgotten,
-                                       "select used_at from refresh_tokens where session_id = ? and used_at is not "
-                                       "null order by used_at desc limit 1 offset 8",
-                                       V(session_id));
-    if (found != FOUND)
-        return found == NONE;
-    return db_execute(c, "delete from refresh_tokens where session_id = ? and used_at <= ?", V(session_id),
-                      V(newest_forgotten));
+    struct instant run_out = { now.us - unused_us(c, p->remember_me) };
+    return db_execute(c, "delete from refresh_tokens where session_id = ? and used_at <= ?", V(p->session_id),
+                      V(run_out));
+}
+
+/* Nobody's page or program needs more, and each leaves a row. */
+static bool is_not_too_often(struct call *c, int64_t session_id, struct instant now)
+{
+    int64_t given = 0;
+    if (!db_integer(c, &given, "select count(*) from refresh_tokens where session_id = ? and created_at > ?",
+                    V(session_id), V((struct instant){ now.us - INT64_C(60000000) })))
+        return false;
+    if (given <= REFRESHES_PER_MINUTE) /* the session's first is among them */
+        return true;
+    c->error.retry_after_s = 60;
+    return fail(c, E_TOO_MANY, "this session is refreshed too often; try again in a minute");
 }
 
 struct refreshing {
@@ -140,7 +152,8 @@ static bool use_token(struct call *c, struct refreshing *refreshing)
         return fail(c, E_UNAUTHENTICATED, "the refresh token is not valid, or no longer");
     if (!p.used_at) {
         p.used_at = now.us; /* by another, if it turns out that it was not this one */
-        if (!db_execute_counted(c, &used,
+        if (!is_not_too_often(c, p.session_id, now) ||
+            !db_execute_counted(c, &used,
                                 "update refresh_tokens set used_at = ? where token_hash = ? and used_at is null",
                                 V(now), V(hash)))
             return false;
@@ -153,7 +166,7 @@ static bool use_token(struct call *c, struct refreshing *refreshing)
     out->session_ends = session_ends(c, p.remember_me, p.created_at, now);
     if (!db_execute(c, "update sessions set last_used_at = ?, expires_at = ? where id = ?", V(now),
                     V(out->session_ends), V(p.session_id)) ||
-        !forget_old_tokens(c, p.session_id) || !put_refresh_token(c, p.session_id, &next))
+        !forget_old_tokens(c, &p, now) || !put_refresh_token(c, p.session_id, &next))
         return false;
     fill(c, refreshing->kind, p.session_uuid, p.user_id, next, out);
     return true;

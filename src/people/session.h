@@ -15,6 +15,9 @@
  *     refresh token   1 -used-> 2 -used-> 3
  *                     '- comes again: somebody else has it, too. The session ends.
  *
+ * A used one is known for as long as it would have been good had nobody used it (SESSION_LIFETIME after its use), after
+ * however many others: who copied it cannot refresh until it is forgotten.
+ *
  * A browser's session (SESSION_BY_COOKIE) has one secret, which is shown with each request (authority_check_cookie) and
  * is changed for the next as a refresh token is. It is no token of the other kind, nor are those a cookie. As all tabs
  * of a browser share the cookie, several may change it at once: for COOKIE_GRACE_S a used one gets no other, but the
@@ -71,7 +74,8 @@ struct tokens {
 bool session_start(struct call *c, int64_t user_id, struct session_wish wish, struct tokens *out);
 
 /* Uses up a refresh token and gives the next pair. E_UNAUTHENTICATED for unknown or expired ones, and for one that was
- * used before: two have it, so its session ends, which is committed though the answer is no. On a worker. */
+ * used before: two have it, so its session ends, which is committed though the answer is no. E_TOO_MANY where a session
+ * is refreshed more than ten times within a minute. On a worker. */
 bool session_refresh(struct call *c, enum session_kind kind, struct str refresh_token, struct tokens *out);
 
 /* Inside a transaction: ends the session that the call comes in, or another one of the caller's (E_NOT_FOUND when it

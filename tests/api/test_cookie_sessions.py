@@ -275,6 +275,36 @@ def test_one_that_was_used_long_ago_ends_the_session(new_server):
     assert other.http.get(server.url + V1 + "/auth/me", headers={"Cookie": other.cookie}).status_code == 200
 
 
+def copied(page, times):
+    """Whose cookie was copied by somebody who has refreshed so often since."""
+    first = page.cookie
+    for _ in range(times):
+        ok(page.refresh())
+    return first
+
+
+def test_a_cookie_is_not_refreshed_until_its_first_is_forgotten(page, server):
+    first = copied(page, 9)
+    used(server, first, -3600)
+    problem(page.post("/auth/refresh", headers={"Cookie": first}), 401)
+    problem(page.refresh(), 401)
+
+
+def test_signing_in_with_an_old_cookie_ends_the_session_that_was_refreshed_from_it(page, doctor):
+    first = copied(page, 9)
+    body = {"username": doctor.user["username"], "password": PASSWORD}
+    ok(page.call("POST", "/auth/login?session=cookie", csrf=False, json=body, headers={"Cookie": first}))
+    problem(page.refresh(), 401)
+
+
+def test_a_session_is_not_refreshed_without_end(page, server):
+    copied(page, 10)
+    answer = page.refresh()
+    assert "too often" in problem(answer, 429)["detail"] and answer.headers["retry-after"] == "60"
+    server.database.rows("update refresh_tokens set created_at = created_at - 3600000000")
+    ok(page.refresh())
+
+
 def test_tabs_that_refresh_at_once_stay_signed_in(page):
     with ThreadPoolExecutor(4) as pool:
         answers = [f.result() for f in [pool.submit(page.post, "/auth/refresh") for _ in range(4)]]
