@@ -136,6 +136,9 @@ static bool used_before(struct call *c, struct refreshing *refreshing, const str
         return true;
     }
     refreshing->reused = true;
+    audit_action(c, "auth.session_revoke", "session");
+    audit_about(c, p->session_id, 0);
+    audit_detail(c, S("{\"reason\":\"token reused\"}"));
     return db_execute(c, "update sessions set revoked_at = ?, revoked_reason = 'token reused' where id = ?",
                       V((struct instant){ now_us }), V(p->session_id));
 }

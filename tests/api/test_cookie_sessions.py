@@ -272,6 +272,10 @@ def test_one_that_was_used_long_ago_ends_the_session(new_server):
     problem(page.refresh(), 401)
     assert ok(server.client(server.admin().token).get("/auth/me"))["id"]
     assert server.database.rows("select count(*) from sessions where revoked_reason = 'token reused'")[0][0] == 1
+    rows = "from audit_logs where action in ('auth.refresh', 'auth.session_revoke') and outcome = 200 order by id"
+    kept = server.database.rows(f"select action, detail {rows}")  # in one transaction with the end
+    assert [action for action, _ in kept] == ["auth.refresh", "auth.session_revoke"]
+    assert json.loads(kept[1][1]) == {"reason": "token reused"}
     assert other.http.get(server.url + V1 + "/auth/me", headers={"Cookie": other.cookie}).status_code == 200
 
 
