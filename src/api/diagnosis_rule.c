@@ -90,7 +90,7 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/diagnosis/rules", rule_list_get, &rule_list, &rule_schema, RULES, .flags = LIST,
       .summary = "Lists the rules that ask models of what comes" },
     { HTTP_POST, "/api/v1/diagnosis/rules", rule_post, &rule_schema, &rule_schema, RULES, .runs = WRITES,
-      .body = BODY_JSON, .status = 201, .audit = "diagnosis_rule.create", .summary = "Adds a rule",
+      .body = BODY_JSON, .status = 201, .flags = PERSON, .audit = "diagnosis_rule.create", .summary = "Adds a rule",
       .doc = "When a study is complete (no image for DIAGNOSIS_QUIET, or as many as the rule expects), its model is "
              "asked of each image for which all conditions hold and which its card admits." },
     { HTTP_POST, "/api/v1/diagnosis/rules/dry-run", trial_post, &trial_wish_schema, &trial_schema, RULES, .runs = WORKS,
@@ -99,8 +99,10 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/diagnosis/rules/{id}", rule_get, &rule_key_schema, &rule_schema, RULES,
       .summary = "Shows one rule" },
     { HTTP_PATCH, "/api/v1/diagnosis/rules/{id}", rule_patch, &rule_schema, &rule_schema, RULES, .runs = WRITES,
-      .body = BODY_JSON, .audit = "diagnosis_rule.update", .summary = "Changes a rule, or switches it on or off" },
+      .body = BODY_JSON, .flags = PERSON, .audit = "diagnosis_rule.update",
+      .summary = "Changes a rule, or switches it on or off" },
     { HTTP_DELETE, "/api/v1/diagnosis/rules/{id}", rule_delete, &rule_key_schema, NULL, RULES, .runs = WRITES,
-      .audit = "diagnosis_rule.delete", .summary = "Removes a rule", .doc = "What it has asked stays." },
+      .flags = PERSON, .audit = "diagnosis_rule.delete", .summary = "Removes a rule",
+      .doc = "What it has asked stays." },
 };
 ENDPOINT_TABLE(diagnosis_rule_endpoints, rows);

@@ -191,12 +191,12 @@ static const struct endpoint rows[] = {
     { HTTP_GET, PATH "/{id}/events", events_get, &event_list, &critical_event_schema, CRITICAL, .flags = LIST,
       .audit = "critical_result.events", .summary = "Lists what became of a critical result" },
     { HTTP_POST, PATH "/{id}/communicate", communicate_post, &communicate_schema, &critical_result_schema, CRITICAL,
-      .runs = WRITES, .body = BODY_JSON, .audit = "critical_result.communicate",
+      .runs = WRITES, .body = BODY_JSON, .flags = PERSON, .audit = "critical_result.communicate",
       .summary = "Says that somebody was told, who, when and how",
       .doc = "Closes it. 422 names which of the six fields are missing: finding, found_at, radiologist, receiver, "
              "received_at, method." },
     { HTTP_POST, PATH "/{id}/cancel", cancel_post, &cancel_schema, &critical_result_schema, CRITICAL, .runs = WRITES,
-      .body = BODY_JSON, .audit = "critical_result.cancel", .summary = "Says that it was marked in error",
-      .doc = "By who marked it, or who reviews reports." },
+      .body = BODY_JSON, .flags = PERSON, .audit = "critical_result.cancel",
+      .summary = "Says that it was marked in error", .doc = "By who marked it, or who reviews reports." },
 };
 ENDPOINT_TABLE(report_critical_endpoints, rows);

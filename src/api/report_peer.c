@@ -88,10 +88,10 @@ static const struct endpoint rows[] = {
     { HTTP_GET, PATH "/stats", stats_get, &figures_query, &stats_schema, PEERS, .permission = MAY_READ_REPORTS,
       .runs = WORKS, .summary = "Counts verdicts, by month and author" },
     { HTTP_POST, PATH "/{id}/decline", peer_decline, &decline_schema, &peer_review_schema, PEERS,
-      .permission = MAY_CREATE_REPORTS, .runs = WRITES, .body = BODY_JSON, .flags = ACTION,
+      .permission = MAY_CREATE_REPORTS, .runs = WRITES, .body = BODY_JSON, .flags = ACTION | PERSON,
       .audit = "peer_review.decline", .summary = "Says that one does not judge what one was asked to" },
     { HTTP_POST, "/api/v1/reports/{id}/peer-reviews", peer_post, &verdict_schema, &peer_review_schema, PEERS,
-      .permission = MAY_CREATE_REPORTS, .runs = WRITES, .body = BODY_JSON, .status = 201, .audit = "peer_review.create",
-      .summary = "Judges a signed report by RADPEER" },
+      .permission = MAY_CREATE_REPORTS, .runs = WRITES, .body = BODY_JSON, .status = 201, .flags = PERSON,
+      .audit = "peer_review.create", .summary = "Judges a signed report by RADPEER" },
 };
 ENDPOINT_TABLE(report_peer_endpoints, rows);

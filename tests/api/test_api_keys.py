@@ -128,6 +128,15 @@ def test_typing_mistakes_are_told_from_keys_that_are_not_valid(server, doctor):
         ("POST", "/reports/1/sign"),
         ("POST", "/reports/signing-keys/revoke"),
         ("PUT", "/reports/signing-keys/own"),
+        ("POST", "/critical-results/1/communicate"),
+        ("POST", "/critical-results/1/cancel"),
+        ("POST", "/reports/1/peer-reviews"),
+        ("POST", "/reports/peer-reviews/1/decline"),
+        ("POST", "/diagnosis/1/review"),
+        ("POST", "/diagnosis/1/withdraw"),
+        ("POST", "/diagnosis/rules"),
+        ("PATCH", "/diagnosis/rules/1"),
+        ("DELETE", "/diagnosis/rules/1"),
     ],
 )
 def test_what_needs_a_person_is_not_for_keys(server, admin, method, path):
