@@ -67,7 +67,7 @@ static const struct endpoint rows[] = {
     { HTTP_GET, "/api/v1/auth/api-keys", api_key_list_get, &api_key_list, &api_key_schema, API_KEYS,
       .flags = LIST | PERSON, .summary = "Lists one's keys for machines" },
     { HTTP_POST, "/api/v1/auth/api-keys", api_key_post, &new_api_key_schema, &api_key_schema, API_KEYS, .runs = WRITES,
-      .first = api_key_confirm, .lane = LANE_SIGN_IN, .body = BODY_JSON, .status = 201, .flags = PERSON,
+      .first = api_key_confirm, .lane = LANE_SIGN_IN, .body = BODY_JSON, .status = 201, .flags = PERSON | TELLS_SECRET,
       .audit = "api_key.create", .summary = "Makes a key for a machine",
       .doc =
           "It has those rights of the account that are in its scopes, as far as the account has them at that moment. "

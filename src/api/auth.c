@@ -235,7 +235,8 @@ struct own_session {
     struct str csrf_token;
 };
 static const struct field own_session_fields[] = {
-    FIELD(struct own_session, kind, .choices = session_kinds, .type = "SessionKind", .doc = "How it is shown."),
+    FIELD(struct own_session, kind, .flags = NULLABLE, .choices = session_kinds, .type = "SessionKind",
+          .doc = "How it is shown; null: there is none, a machine shows a key."),
     FIELD(struct own_session, csrf_token, .flags = NULLABLE,
           .doc = "Of a cookie: what each change has to send as `X-CSRF-Token`."),
 };
@@ -256,7 +257,8 @@ static const struct schema me_schema = SCHEMA("Me", struct me, me_fields, .table
 static bool tell_session(struct call *c, struct me *out)
 {
     const struct principal *who = call_principal(c);
-    out->session.kind = who->by_cookie ? SESSION_BY_COOKIE : SESSION_BY_TOKEN;
+    if (!who->key_id)
+        out->session.kind = who->by_cookie ? SESSION_BY_COOKIE : SESSION_BY_TOKEN;
     if (who->by_cookie)
         out->session.csrf_token = authority_csrf_token(c->app->authority, &c->arena, who->session_id);
     return true;

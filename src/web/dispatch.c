@@ -390,6 +390,23 @@ static void make_request_id(struct exchange *x)
     crypto_uuid_write(bytes, x->actor.request_id);
 }
 
+static bool take_idempotency_key(struct exchange *x)
+{
+    struct call *c = &x->call;
+    const struct endpoint *e = x->endpoint;
+    struct str key = http_header(c->request, "Idempotency-Key");
+    if (!key.len || e->method != HTTP_POST || e->body != BODY_JSON)
+        return true;
+    if (e->flags & TELLS_SECRET)
+        return error_add_problem(&c->error, &c->arena, "header", S("Idempotency-Key"), "not_taken",
+                                 "this answer has a secret, which is told once and not kept");
+    if (key.len > IDEMPOTENCY_KEY_MAX)
+        return error_add_problem(&c->error, &c->arena, "header", S("Idempotency-Key"), "too_long",
+                                 "at most %d characters", IDEMPOTENCY_KEY_MAX);
+    x->idempotency_key = key;
+    return true;
+}
+
 /* The rest of begin, once it is known who asks. */
 static void admit(struct exchange *x)
 {
@@ -403,12 +420,7 @@ static void admit(struct exchange *x)
     c->hold.owner = user ? budget_account(user) : budget_stranger(x->actor.client);
     if (user)
         http_set_account(c->request, user);
-    struct str key = http_header(c->request, "Idempotency-Key");
-    if (key.len && user && e->method == HTTP_POST && e->body == BODY_JSON)
-        x->idempotency_key = key;
-    if (x->idempotency_key.len > IDEMPOTENCY_KEY_MAX) {
-        error_add_problem(&c->error, &c->arena, "header", S("Idempotency-Key"), "too_long", "at most %d characters",
-                          IDEMPOTENCY_KEY_MAX);
+    if (user && !take_idempotency_key(x)) {
         answer_send(x, false);
         return;
     }

@@ -61,6 +61,7 @@ enum endpoint_flag {
     REVIVES = 16384,       /* what it is about is not shown while it can be done: nobody has an ETag of it */
     CODED = 32768,         /* the body may come as gzip or deflate, which the handler undoes (http_unpack) */
     PERSON = 65536,        /* not for keys of machines: who does it has to be signed in */
+    TELLS_SECRET = 131072, /* once: no answer is kept for an Idempotency-Key */
     OAUTH = 2048,          /* tells what went wrong as RFC 6749 5.2 says, with status 400 */
 };
 

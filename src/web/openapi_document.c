@@ -74,7 +74,7 @@ static void put_parameters(struct text *out, const struct service *served, const
         put_further(out, &first,
                     "{'name':'Range','in':'header','description':'Which bytes, as in `bytes=0-1023`.','schema':"
                     "{'type':'string'}}");
-    if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE)
+    if (e->method == HTTP_POST && e->body == BODY_JSON && e->permission != ANYONE && !(e->flags & TELLS_SECRET))
         put_further(
             out, &first,
             "{'name':'Idempotency-Key','in':'header','description':'A request repeated with the same key within "

@@ -49,6 +49,21 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(server, doctor):
     assert kept == hashlib.sha256(key.encode()).hexdigest()
 
 
+def test_no_answer_with_a_key_is_kept_for_an_idempotency_key(server, doctor):
+    doctor.headers["Idempotency-Key"] = unique("again")
+    body = {"name": "RIS", "scopes": ["patient.read"], "current_password": PASSWORD}
+    refused = problem(doctor.post("/auth/api-keys", json=body), 422)
+    assert types(refused) == ["not_taken"]
+    assert ok(doctor.get("/auth/api-keys"))["items"] == []
+    parameters = ok(doctor.get("/openapi.json"))["paths"]["/api/v1/auth/api-keys"]["post"].get("parameters", [])
+    assert "Idempotency-Key" not in [p.get("name") for p in parameters]
+
+
+def test_a_key_is_no_session(server, doctor):
+    key = make(doctor, "patient.read")["key"]
+    assert ok(server.client(key).get("/auth/me"))["session"] == {"kind": None, "csrf_token": None}
+
+
 def test_it_is_taken_in_either_header_but_not_in_both(server, doctor):
     key = make(doctor, "patient.read")["key"]
     for api in (server.client(key), by_header(server, key)):
