@@ -85,7 +85,7 @@ static bool login(struct call *c)
     struct exchange *x = exchange_of(c);
     struct signed_in *out = c->out;
     struct session_wish wish = { in->session, in->remember_me };
-    struct str before = cookie_session(x);
+    struct str before = cookie_held(x);
     int64_t user_id;
     tell(c, &signed_in_schema, in->session);
     if (in->session != SESSION_BY_COOKIE)

@@ -14,19 +14,29 @@
 
 static const char secure_name[] = "__Host-roentgen_session", plain_name[] = "roentgen_session";
 
+/* Where nothing else is answered the browser speaks HTTPS, whether the proxy says so or not. */
+static bool is_secure(struct exchange *x)
+{
+    return proxy_is_tls(x) || x->call.app->config.https_only;
+}
+
 static const char *name_here(struct exchange *x)
 {
-    return proxy_is_tls(x) ? secure_name : plain_name;
+    return is_secure(x) ? secure_name : plain_name;
+}
+
+struct str cookie_session(struct exchange *x)
+{
+    const struct request *r = x->call.request;
+    return http_header(r, "Authorization").at || http_header(r, "X-API-Key").at ? STR_NULL : cookie_held(x);
 }
 
 /* Two of one name: somebody else, with another path or domain, has put one beside ours, and which comes first is not
  * ours to say. */
-struct str cookie_session(struct exchange *x)
+struct str cookie_held(struct exchange *x)
 {
     struct call *c = &x->call;
     struct str list = http_header_list(c->request, "Cookie", &c->arena), found = STR_NULL, name, value;
-    if (!list.len || http_header(c->request, "Authorization").at || http_header(c->request, "X-API-Key").at)
-        return STR_NULL;
     struct str wanted = str_from(name_here(x));
     for (struct str one; str_next(&list, ';', &one);)
         if (str_cut(str_trim(one), '=', &name, &value) && str_equal(name, wanted)) {
@@ -42,11 +52,11 @@ struct str cookie_session(struct exchange *x)
 static void set(struct call *c, struct str value, int64_t lasts_s)
 {
     struct exchange *x = exchange_of(c);
-    bool tls = proxy_is_tls(x), ends_with_browser = lasts_s < 0;
+    bool ends_with_browser = lasts_s < 0;
     struct str age = ends_with_browser ? S("") : arena_format(&c->arena, "; Max-Age=%" PRId64, lasts_s);
     answer_header(c, "Set-Cookie",
                   arena_format(&c->arena, "%s=%.*s; Path=/; HttpOnly; SameSite=Lax%s%.*s", name_here(x), STR_FMT(value),
-                               tls ? "; Secure" : "", STR_FMT(age)));
+                               is_secure(x) ? "; Secure" : "", STR_FMT(age)));
 }
 
 void answer_cookie(struct call *c, struct str secret, int64_t lasts_s)
@@ -65,7 +75,7 @@ void answer_no_cookie(struct call *c)
 static bool is_own(struct exchange *x, struct str origin)
 {
     struct call *c = &x->call;
-    struct str scheme = proxy_scheme(x), host = http_header(c->request, "Host");
+    struct str scheme = is_secure(x) ? S("https") : proxy_scheme(x), host = http_header(c->request, "Host");
     struct str url = c->app->config.public_url;
     ptrdiff_t colon = str_find(origin, S("://"));
     if (colon < 0)

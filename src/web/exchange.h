@@ -123,6 +123,8 @@ bool proxy_is_tls(struct exchange *x);
 /* cookie.c: sessions of browsers. */
 /* What the cookie holds; null: there is none, or Authorization is there, which alone counts then. */
 struct str cookie_session(struct exchange *x);
+/* The same whatever else is sent: what signing in takes the place of. */
+struct str cookie_held(struct exchange *x);
 /* Is it a page of ours, or of CORS_ORIGINS, that asks? Of one that does not say: not where it `must_be_told`. False:
  * E_FORBIDDEN. */
 bool cookie_may_come_from(struct exchange *x, bool must_be_told);

@@ -192,6 +192,18 @@ def test_pages_of_listed_origins_and_of_the_public_name(proxied, origin, taken):
     assert answer.headers.get("access-control-allow-origin") == (LISTED if origin == LISTED else None)
 
 
+def test_where_all_is_https_the_cookie_is_secure_whatever_the_proxy_says(new_server):
+    server = new_server(HTTPS_ONLY="on", PUBLIC_URL=PUBLIC)
+    page = Browser(server, server.admin_name)
+    (name, _), rest = attributes(page.answer)
+    assert name == SECURE and "Secure" in rest
+    ok(page.get("/auth/me"))
+    host = {"Host": "inner.example", "X-CSRF-Token": page.csrf}
+    for origin, taken in (("https://inner.example", True), ("http://inner.example", False)):
+        answer = page.call("PATCH", "/auth/me", csrf=False, json={"title": "t"}, headers={**host, "Origin": origin})
+        (ok if taken else lambda a: problem(a, 403))(answer)
+
+
 def test_a_scheme_that_is_told_has_to_be_the_origins(proxied):
     page = Browser(proxied, proxied.admin_name, headers=TLS)
     host = {"Host": "inner.example", "X-CSRF-Token": page.csrf}
