@@ -197,21 +197,23 @@ static bool refresh(struct call *c)
 
 /* ---- sign out ---- */
 
-static void forget_cookie(struct call *c)
+/* Whoever sits there next finds neither the cookie nor the lists that the browser has kept (conditional.c). */
+static void leave_nothing(struct call *c)
 {
     if (call_principal(c)->by_cookie)
         answer_no_cookie(c);
+    answer_header(c, "Clear-Site-Data", S("\"cache\""));
 }
 
 static bool logout(struct call *c)
 {
-    forget_cookie(c);
+    leave_nothing(c);
     return session_end(c);
 }
 
 static bool logout_all(struct call *c)
 {
-    forget_cookie(c);
+    leave_nothing(c);
     return sessions_revoke(c, call_user(c), 0, "logout everywhere");
 }
 

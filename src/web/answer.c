@@ -192,7 +192,13 @@ static void cors_headers(struct exchange *x)
           "X-Pixel-Format"));
 }
 
-static void common_headers(struct exchange *x)
+/* A cookie is given or taken with what was done: not where that was not committed. */
+static bool is_told(const char *name, bool ok)
+{
+    return ok || strcmp(name, "Set-Cookie") != 0;
+}
+
+static void common_headers(struct exchange *x, bool ok)
 {
     struct request *r = x->call.request;
     http_set_header(r, "X-Request-ID", str_from(x->actor.request_id));
@@ -200,7 +206,8 @@ static void common_headers(struct exchange *x)
     http_set_header(r, "Referrer-Policy", S("no-referrer"));
     bool own_policy = false, own_caching = false;
     for (int i = 0; i < x->header_count; i++) {
-        http_set_header(r, x->headers[i].name, x->headers[i].value);
+        if (is_told(x->headers[i].name, ok))
+            http_set_header(r, x->headers[i].name, x->headers[i].value);
         own_policy |= str_equal(str_from(x->headers[i].name), S("Content-Security-Policy"));
         own_caching |= str_equal(str_from(x->headers[i].name), S("Cache-Control"));
     }
@@ -239,7 +246,7 @@ static void build(struct exchange *x, bool ok)
         x->header_count = 0; /* they were about the other answer */
         text_clear(&x->answer);
     }
-    common_headers(x);
+    common_headers(x, ok);
     if (!ok) {
         x->status = error_row(x->call.error.code)->status;
         if (x->endpoint && x->endpoint->flags & INFERENCE)

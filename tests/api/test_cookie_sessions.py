@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from support import PASSWORD, PATIENCE, V1, ok, png, problem, unique, wait_until, wrong_members
+from support import ON_SQLITE, PASSWORD, PATIENCE, V1, ok, png, problem, unique, wait_until, wrong_members
 
 PLAIN, SECURE = "roentgen_session", "__Host-roentgen_session"
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -351,10 +351,26 @@ def test_signing_out_ends_the_session_and_takes_the_cookie(page, doctor):
     answer = page.post("/auth/logout")
     assert answer.status_code == 204
     (name, value), rest = attributes(answer)
+    assert answer.headers["clear-site-data"] == '"cache"'
     assert (name, value) == (PLAIN, "") and {"Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"} == rest
     problem(page.get("/auth/me", headers={"Cookie": cookie}), 401)
     problem(page.post("/auth/refresh", headers={"Cookie": cookie}), 401)
     ok(doctor.get("/auth/me"))
+
+
+def test_the_cookie_stays_where_the_session_could_not_be_ended(new_server):
+    server = new_server()
+    page = Browser(server, server.admin_name)
+    body = (
+        "when new.revoked_at is not null begin select raise(abort, 'held'); end"
+        if ON_SQLITE
+        else "for each row set new.user_id = if(new.revoked_at is null, new.user_id, null)"
+    )
+    server.database.rows(f"create trigger hold before update on sessions {body}")
+    answer = page.post("/auth/logout")
+    assert answer.status_code >= 500 and "set-cookie" not in answer.headers
+    server.database.rows("drop trigger hold")
+    ok(page.post("/auth/logout"), 204)
 
 
 @pytest.mark.parametrize("how", ["logout-all", "disabled", "revoked", "password"])
@@ -384,6 +400,9 @@ def test_signing_in_anew_ends_the_session_of_the_cookie_that_was_there(page, ser
     page.took(answer)
     assert page.cookie != before and ok(answer)["csrf_token"] != csrf
     assert ok(page.get("/auth/me"))["id"] == colleague.id
+    problem(page.get("/auth/me", headers={"Cookie": before}), 401)
+    stale, before = {"Authorization": "Bearer stale"}, page.cookie
+    page.took(page.call("POST", "/auth/login?session=cookie", csrf=False, json=body, headers=stale))
     problem(page.get("/auth/me", headers={"Cookie": before}), 401)
     chosen = f"{PLAIN}=chosen-by-somebody-else"  # nobody's session is begun under a name that was there before
     answer = page.call("POST", "/auth/login?session=cookie", csrf=False, json=body, headers={"Cookie": chosen})
