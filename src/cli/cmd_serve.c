@@ -121,12 +121,17 @@ static bool start(struct app *app, struct http_server **plain, struct error *err
 }
 
 /* A certificate that has ended serves nobody; who renews them wants to hear of it before. */
-static void tell_certificate(struct app *app, struct instant expires)
+static bool ends_soon(struct instant expires)
 {
     enum { SOON_DAYS = 14 };
+    return expires.us - clock_now().us < SOON_DAYS * 86400 * INT64_C(1000000);
+}
+
+static void tell_certificate(struct app *app, struct instant expires)
+{
     struct arena arena;
     arena_init(&arena);
-    bool soon = expires.us - clock_now().us < SOON_DAYS * 86400 * INT64_C(1000000);
+    bool soon = ends_soon(expires);
     log_write(app->log, soon ? LOG_WARNING : LOG_INFO, NULL, "tls.certificate",
               "the certificate of HTTPS is good until %.*s", STR_FMT(instant_format(expires, &arena)));
     arena_release(&arena);
@@ -140,7 +145,14 @@ static void reload_certificate(struct app *app)
         return;
     if (!http_reload_certificate(app->http, &changed, &error))
         log_write(app->log, LOG_ERROR, NULL, "tls.rejected", "%s; the old certificate stays", error.message);
-    if (changed || error.code)
+    if (changed || error.code || ends_soon(http_certificate_expires(app->http)))
+        tell_certificate(app, http_certificate_expires(app->http));
+}
+
+/* The usual failure is a renewal that does not come, of which nobody tells us. */
+static void remind_of_certificate(struct app *app)
+{
+    if (app->config.tls_key.len && ends_soon(http_certificate_expires(app->http)))
         tell_certificate(app, http_certificate_expires(app->http));
 }
 
@@ -153,8 +165,9 @@ static void shift_level(struct log *log, int by)
 
 static int wait_for_end(struct app *app, const sigset_t *set)
 {
+    const struct timespec day = { .tv_sec = 86400 };
     for (;;) {
-        switch (sigwaitinfo(set, NULL)) {
+        switch (sigtimedwait(set, NULL, &day)) {
         case SIGTERM:
         case SIGINT:
             log_write(app->log, LOG_INFO, NULL, "server.stopping", "finishing what is under way");
@@ -176,7 +189,8 @@ static int wait_for_end(struct app *app, const sigset_t *set)
         case SIGUSR2:
             shift_level(app->log, 1);
             break;
-        default: /* interrupted */
+        default: /* a day without a signal, or interrupted */
+            remind_of_certificate(app);
             break;
         }
     }

@@ -2,11 +2,13 @@
 leads there."""
 
 import json
+import os
 import re
 import signal
 import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -268,6 +270,14 @@ def test_a_new_certificate_is_taken_without_a_stop(secure, files):
     certificate(files, days=2)
     reload(secure)
     wait_until(lambda: secure.log_lines("tls.certificate")[-1]["level"] == "warning", "a warning of its end")
+
+    # It warns again when its wait for signals ends, as it does after a day: so does a process that was stopped.
+    told = len(secure.log_lines("tls.certificate"))
+    pid = secure.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: "State:\tT" in Path(f"/proc/{pid}/status").read_text(), "a stop")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: len(secure.log_lines("tls.certificate")) > told, "another warning")
 
 
 @pytest.mark.parametrize(
