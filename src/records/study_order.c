@@ -36,16 +36,20 @@ enum found study_order_find(struct call *c, int64_t study_id, struct study_order
 
 /* ---- which study an order means ---- */
 
-enum likeness { UNLIKE, UNKNOWN, LIKE, LIKENESSES };
+enum wish { TO_PLACE, TO_CHANGE, TO_CANCEL };
+
+/* OTHER: certainly another procedure. UNLIKE: another by what may change. LIKE: of the same kind, as others may be. */
+enum likeness { OTHER, UNLIKE, UNKNOWN, LIKE, SAME, SAME_UID, LIKENESSES };
 
 /* The studies that a number names, by how like they are; of each likeness one that is SCHEDULED comes first. */
 struct named {
     const struct study_order *order;
+    enum wish wish;
     struct str accession_number;
-    bool by_own_number; /* the order's, and not the accession number for it */
+    bool by_own_number; /* the filler's, and not the accession number for it */
     struct {
         int64_t first;
-        int count, scheduled;
+        int count, scheduled, ordered;
     } by[LIKENESSES];
     int count;
 };
@@ -56,23 +60,24 @@ static enum likeness compare(struct str a, struct str b)
 }
 
 #define NAMED_COLUMNS \
-    "s.id, case when s.status = 'SCHEDULED' then 1 else 0 end, s.accession_number, s.study_uid, " \
+    "s.id, case when s.status = 'SCHEDULED' then 1 else 0 end, case when o.study_id is null then 0 else 1 end, " \
+    "s.accession_number, s.study_uid, " \
     "o.placer_order_number, o.filler_order_number, o.requested_procedure_id, o.study_uid, o.procedure_code, " \
     "o.procedure_scheme, o.procedure_text"
-enum { ID, IS_SCHEDULED, ACCESSION, UID, PLACER, FILLER, REQUESTED, TOLD_UID, CODE, SCHEME, WORDS };
+enum { ID, IS_SCHEDULED, IS_ORDERED, ACCESSION, UID, PLACER, FILLER, REQUESTED, TOLD_UID, CODE, SCHEME, WORDS };
 #define NAMED_ORDER " order by case when s.status = 'SCHEDULED' then 0 else 1 end, s.id limit 200"
 
-static enum likeness likeness(const struct study_order *order, struct cursor *row)
+static enum likeness likeness(const struct study_order *order, struct cursor *row, enum wish wish)
 {
     if (compare(order->study_uid, cursor_text(row, UID)) == LIKE)
-        return LIKE;
+        return SAME_UID;
     enum likeness out = compare(order->requested_procedure_id, cursor_text(row, REQUESTED));
-    if (out == UNKNOWN)
-        out = compare(order->study_uid, cursor_text(row, TOLD_UID));
-    if (out == UNKNOWN)
-        out = compare(order->procedure_code, cursor_text(row, CODE));
-    else
-        return out;
+    if (out != UNKNOWN)
+        return out == LIKE ? SAME : OTHER;
+    out = compare(order->study_uid, cursor_text(row, TOLD_UID));
+    if (out != UNKNOWN)
+        return out == LIKE ? SAME : wish == TO_CANCEL ? OTHER : UNLIKE; /* a change may tell another UID */
+    out = compare(order->procedure_code, cursor_text(row, CODE));
     if (out == UNKNOWN)
         return compare(order->procedure_text, cursor_text(row, WORDS));
     return compare(order->procedure_scheme, cursor_text(row, SCHEME)) == UNLIKE ? UNLIKE : out;
@@ -85,16 +90,20 @@ static bool is_anothers(const struct study_order *order, struct cursor *row)
            compare(order->placer_order_number, cursor_text(row, PLACER)) == UNLIKE;
 }
 
-static bool take_named(struct named *n, struct cursor *rows, struct str own_number)
+enum naming { BY_FILLER, BY_PLACER, BY_ACCESSION };
+
+static bool take_named(struct named *n, struct cursor *rows, enum naming naming)
 {
     while (cursor_next(rows)) {
-        enum likeness like = likeness(n->order, rows);
-        if (!own_number.len && is_anothers(n->order, rows))
+        enum likeness like = likeness(n->order, rows, n->wish);
+        if (naming == BY_ACCESSION && is_anothers(n->order, rows))
             continue;
         if (!n->by[like].count++)
             n->by[like].first = cursor_integer(rows, ID);
         n->by[like].scheduled += cursor_integer(rows, IS_SCHEDULED) != 0;
-        n->by_own_number = own_number.len && !str_equal(own_number, cursor_text(rows, ACCESSION));
+        n->by[like].ordered += cursor_integer(rows, IS_ORDERED) != 0;
+        n->by_own_number |=
+            naming == BY_FILLER && !str_equal(n->order->filler_order_number, cursor_text(rows, ACCESSION));
         n->count++;
     }
     return cursor_close(rows);
@@ -110,7 +119,7 @@ static bool find_by_filler(struct call *c, int64_t patient_id, struct named *n)
             "select " NAMED_COLUMNS " from studies s left join study_orders o on o.study_id = s.id "
             "where s.patient_id = ? and s.is_deleted = 0 and o.filler_order_number = ? and " VISIBLE_STUDY NAMED_ORDER,
             V(patient_id), V(number), VISIBLE_STUDY_TO(c));
-    return take_named(n, &rows, number);
+    return take_named(n, &rows, BY_FILLER);
 }
 
 /* One number of the placer's may be that of several orders: what else is known of them tells them apart. */
@@ -126,7 +135,7 @@ static bool find_by_placer(struct call *c, int64_t patient_id, struct named *n)
             "o.placer_order_number = ? and (? = 0 or o.filler_order_number is null) and " VISIBLE_STUDY NAMED_ORDER,
             V(patient_id), V((int64_t)n->accession_number.len), V(n->accession_number), V(number),
             V((int64_t)n->order->filler_order_number.len), VISIBLE_STUDY_TO(c));
-    return take_named(n, &rows, number);
+    return take_named(n, &rows, BY_PLACER);
 }
 
 static bool find_by_accession(struct call *c, int64_t patient_id, struct named *n)
@@ -138,19 +147,27 @@ static bool find_by_accession(struct call *c, int64_t patient_id, struct named *
             "select " NAMED_COLUMNS " from studies s left join study_orders o on o.study_id = s.id "
             "where s.accession_number = ? and s.patient_id = ? and s.is_deleted = 0 and " VISIBLE_STUDY NAMED_ORDER,
             V(n->accession_number), V(patient_id), VISIBLE_STUDY_TO(c));
-    return take_named(n, &rows, STR_NULL);
+    return take_named(n, &rows, BY_ACCESSION);
 }
 
-enum wish { TO_PLACE, TO_CHANGE, TO_CANCEL };
-
-static enum found choose(struct call *c, const struct named *n, enum wish wish, int64_t *id)
+/* Is what is most like them certainly not meant? Of one whom the filler's number names alone, a cancellation need not
+ * know the procedure that a change has made of it. */
+static bool is_none(const struct named *n, enum likeness like)
 {
-    enum likeness like = n->by[LIKE].count ? LIKE : n->by[UNKNOWN].count ? UNKNOWN : UNLIKE;
-    bool is_one = n->by[like].count == 1 || (n->by[like].scheduled == 1 && like != UNLIKE);
+    return like == OTHER ||
+           (like == UNLIKE && (n->wish == TO_PLACE || (n->wish == TO_CANCEL && (!n->by_own_number || n->count > 1))));
+}
+
+static enum found choose(struct call *c, const struct named *n, int64_t *id)
+{
+    enum likeness like = SAME_UID;
+    while (like > OTHER && !n->by[like].count)
+        like--;
     *id = n->by[like].first;
-    if (!n->count || (like == UNLIKE && (wish == TO_PLACE || (wish == TO_CANCEL && !n->by_own_number))))
+    if (!n->count || is_none(n, like))
         return NONE;
-    if (wish == TO_PLACE || is_one)
+    bool one_waits = n->by[like].scheduled == 1 && (like == UNKNOWN || like == LIKE);
+    if (n->wish == TO_PLACE ? like != UNKNOWN || n->by[like].ordered < 2 : n->by[like].count == 1 || one_waits)
         return FOUND;
     fail(c, E_NOT_FOUND, "several studies were ordered by these numbers, and which of them is meant is not said");
     return FAILED;
@@ -160,12 +177,12 @@ static enum found choose(struct call *c, const struct named *n, enum wish wish, 
 static enum found find_ordered_study(struct call *c, struct study_order *order, const struct study *said,
                                      enum wish wish, struct study *out)
 {
-    struct named n = { .order = order, .accession_number = said->accession_number };
+    struct named n = { .order = order, .wish = wish, .accession_number = said->accession_number };
     int64_t id, patient = said->patient_id;
     order->study_uid = said->study_uid;
     if (!find_by_filler(c, patient, &n) || !find_by_placer(c, patient, &n) || !find_by_accession(c, patient, &n))
         return FAILED;
-    enum found found = choose(c, &n, wish, &id);
+    enum found found = choose(c, &n, &id);
     return found != FOUND ? found : study_load(c, id, out) ? FOUND : FAILED;
 }
 
@@ -305,28 +322,47 @@ bool study_order_cancel(struct call *c, struct study_order *order, const struct 
 
 /* ---- for filing ---- */
 
+/* Those that were ordered by one accession number; of those that wait, the last, and those for the modality. */
+struct ordered {
+    int64_t waits, exact, suits;
+    bool has_modality; /* the last */
+    int count, waiting, exact_count, suiting;
+};
+
+static void take_ordered(struct ordered *o, struct cursor *row, struct str modality)
+{
+    struct str wanted = cursor_text(row, 1);
+    int64_t id = cursor_integer(row, 0);
+    o->count++;
+    if (!cursor_integer(row, 2))
+        return;
+    o->waiting++;
+    o->waits = id;
+    o->has_modality = wanted.len != 0;
+    if (compare(wanted, modality) == LIKE && !o->exact_count++)
+        o->exact = id;
+    if (wanted.len && modality.len && modality_suits(modality, wanted) && !o->suiting++)
+        o->suits = id;
+}
+
 enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, struct str modality,
                                  int64_t by, int64_t *study_id)
 {
     struct cursor rows;
-    int count = 0, alike = 0;
-    int64_t any = 0;
-    *study_id = 0;
-    for (
-        db_rows(
-            c, &rows,
-            "select s.id, s.modality from studies s where s.accession_number = ? and s.patient_id = ? and "
-            "s.status = 'SCHEDULED' and s.number_of_instances = 0 and s.deleted_at is null and (? = 1 or " VISIBLE_STUDY
-            ") limit 100",
+    struct ordered o = { 0 };
+    db_rows(c, &rows,
+            "select s.id, s.modality, case when s.status = 'SCHEDULED' and s.number_of_instances = 0 then 1 else 0 end "
+            "from studies s where s.accession_number = ? and s.patient_id = ? and s.deleted_at is null and (s.status "
+            "in ('SCHEDULED', 'CANCELLED') or exists (select 1 from study_orders o where o.study_id = s.id)) and "
+            "(? = 1 or " VISIBLE_STUDY ") limit 100",
             V(accession_number), V(patient_id), V((int64_t)call_may(c, MAY_STORE_DICOM)), VISIBLE_STUDY_TO_USER(c, by));
-        cursor_next(&rows); count++) {
-        any = cursor_integer(&rows, 0);
-        if (compare(cursor_text(&rows, 1), modality) == LIKE && !alike++)
-            *study_id = any;
-    }
-    if (count == 1)
-        *study_id = any;
-    return !cursor_close(&rows) ? FAILED : count == 1 || alike == 1 ? FOUND : NONE;
+    while (cursor_next(&rows))
+        take_ordered(&o, &rows, modality);
+    *study_id = o.exact_count == 1                                    ? o.exact
+                : !o.exact_count && o.suiting == 1                    ? o.suits
+                : o.waiting == 1 && (o.count == 1 || !o.has_modality) ? o.waits
+                                                                      : 0;
+    return !cursor_close(&rows) ? FAILED : *study_id ? FOUND : NONE;
 }
 
 bool study_order_begin(struct call *c, int64_t study_id, const struct study *said, bool *was_ordered)

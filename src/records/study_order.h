@@ -3,8 +3,8 @@
  *     order placed ------> study SCHEDULED, its words as the order has them
  *     order changed -----> likewise
  *     order taken back --> CANCELLED
- *     first image -------> OPEN: with the study's UID, or else with its patient and its accession number, when one
- *                          SCHEDULED study alone has these; then it gets the UID that the image has (filing.h)
+ *     first image -------> OPEN: with the study's UID, or else with its patient and its accession number, when these
+ *                          say which one it is; then it gets the UID that the image has (filing.h)
  *
  *     struct study_order order = { .placer_order_number = S("4711"), ... };
  *     study.patient_id = 7, study.accession_number = S("A77"), study.modality = S("CT");
@@ -13,9 +13,11 @@
  * An order is known by the filler's number, else the placer's, else the accession number, unless its own numbers are
  * others. Each procedure of it is a study. Among the studies that one number names, two are the same procedure where
  * they say the same Study Instance UID; else it depends on the first of these that both say: requested procedure ID,
- * told UID, procedure code (its words where there is none). Placing finds the procedure again, or makes a study. What
- * changes or cancels may leave all of this out where the number names one study, and is refused where it could mean
- * several; a change may also make one procedure another.
+ * told UID, procedure code (its words where there is none). One that is the same by an ID goes before those with the
+ * same code. Placing finds the procedure again, or makes a study. Any message may leave all of this out where the
+ * number names one study, and is refused where it could mean several orders. A change may also give the one study
+ * another code or told UID, and by the filler's number alone it is cancelled whatever the code; but another requested
+ * procedure ID is always another procedure.
  *
  *     A77  CT chest, CT abdomen placed     two studies SCHEDULED
  *     A77  CT chest placed again           the first of them
@@ -53,8 +55,10 @@ bool study_order_cancel(struct call *c, struct study_order *order, const struct 
 /* ---- for filing ---- */
 
 /* Inside a transaction that holds the patient: the one study that is SCHEDULED for it by this number, for those who see
- * it and for machines (dicom.store); `by`: for whom, their rights are the caller's. Of one whatever the modality: XR is
- * ordered and DX comes, PT and first a CT. Of several the one with the modality of the image. */
+ * it and for machines (dicom.store); `by`: for whom, their rights are the caller's. Whatever the modality where no
+ * other study was ever ordered by this number: PT is ordered, and first a CT comes. Of several, also if the others have
+ * begun or are cancelled, the one with the modality of the image, or else a group of it (XR and DX), or the last one
+ * that waits and has none. */
 enum found study_order_scheduled(struct call *c, int64_t patient_id, struct str accession_number, struct str modality,
                                  int64_t by, int64_t *study_id);
 /* Inside a transaction that holds the study: its first image has come, and says this of it. *was_ordered: it was

@@ -162,6 +162,48 @@ def test_requested_procedures_of_one_filler_order_are_studies_each(his, admin, n
     assert film["study_id"] == found["Procedure 1"]["id"]
 
 
+def test_a_requested_procedure_that_is_not_there_is_no_other(his, admin, number):
+    """All other numbers of RP1026 are RP1027's too."""
+    chest = {"1.113654.3.13.1026": uid()}
+    head = {"1.113654.3.13.1026": uid(), "RP1026": "RP1027", "P1^Procedure 1": "P2^Procedure 2"}
+    accepted(his.send_bytes(mesa("mesa-orm.hl7", number, **chest)))
+    for control in ("CA", "XO"):
+        said = his.send_bytes(mesa("mesa-orm.hl7", number, **head, **{"ORC|NW": f"ORC|{control}"}))
+        refused(said, "AE", 204, "no study")
+    assert shown(admin, number) == {"Procedure 1": "SCHEDULED"}
+    other = {**chest, "1.113654.3.13.1026": uid(), "RP1026": "", "ORC|NW": "ORC|CA"}
+    refused(his.send_bytes(mesa("mesa-orm.hl7", number, **other)), "AE", 204, "no study")  # by its UID alone
+    assert shown(admin, number) == {"Procedure 1": "SCHEDULED"}
+
+
+def test_the_uid_goes_before_the_code(his, admin, number, accession):
+    def say(control, procedure_id, study_uid=""):
+        lines = orm(number, control, obr(accession, CHEST, procedure_id=procedure_id))
+        return his.send(*lines, *([f"ZDS|{study_uid}"] if study_uid else []))
+
+    second = uid()
+    accepted(say("NW", "RP1"))
+    accepted(say("NW", "RP2", second))
+    accepted(say("NW", "", second))  # said again without the ID
+    for _ in range(2):
+        accepted(say("CA", "", second))
+        found = {s["study_uid"]: s["status"] for s in studies(admin, number)}
+        assert found.pop(second) == "CANCELLED" and list(found.values()) == ["SCHEDULED"]
+    accepted(say("NW", "", second))
+    refused(say("CA", ""), "AE", 204, "which of them is meant is not said")
+    accepted(say("CA", "RP1"))
+    found = {s["study_uid"]: s["status"] for s in studies(admin, number)}
+    assert found.pop(second) == "SCHEDULED" and list(found.values()) == ["CANCELLED"]
+
+
+def test_what_is_placed_again_without_its_procedure_is_not_guessed(his, admin, number, accession):
+    accepted(his.send(*orm(number, "NW", obr(accession, CHEST))))
+    accepted(his.send(*orm(number, "NW", obr(accession))))  # of one, it is that
+    accepted(his.send(*orm(number, "NW", obr(accession, HEAD))))
+    refused(his.send(*orm(number, "NW", obr(accession, modality="MR"))), "AE", 204, "is not said")
+    assert {s["modality"] for s in studies(admin, number)} == {"CT"}
+
+
 def test_steps_of_one_requested_procedure_are_one_study(his, admin, number):
     """Several ORC and OBR, or IPC, that differ in the step alone: OBR-20, IPC-4."""
     lines = mesa("mesa-orm.hl7", number, **{"1.113654.3.13.1026": uid()}).decode().strip().split("\r")
@@ -191,19 +233,43 @@ def test_each_requested_procedure_of_an_imaging_order_is_a_study(his, admin, num
     assert shown(admin, number, "study_uid") == {one: "SCHEDULED", two: "CANCELLED"}
 
 
+def waiting_of(admin, number):
+    return [s["id"] for s in studies(admin, number) if s["status"] == "SCHEDULED"]
+
+
 def test_images_take_up_the_procedure_of_their_modality(his, admin, number, accession):
     accepted(his.send(*orm(number, "NW", obr(accession, CHEST), obr(accession, KNEE, modality="DX"))))
     film = admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality="DX"), "a.dcm")
     assert shown(admin, number) == {"胸部 CT": "SCHEDULED", "膝关节": "OPEN"}
     report = ok(admin.post("/reports", json={"study_id": film["study_id"], "sections": {"impression": "无。"}}), 201)
     assert "DX9^膝关节^L" in admin.get(f"/reports/{report['id']}/hl7").text
-    admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality="MR"), "b.dcm")  # the one that is left
-    assert shown(admin, number) == {"胸部 CT": "OPEN", "膝关节": "OPEN"}
+    for other in ("MR", "DX"):  # what is left is for another modality
+        made = admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality=other), f"{other}.dcm")
+        assert made["study_id"] not in waiting_of(admin, number)
+        assert len(waiting_of(admin, number)) == 1
+    (chest,) = waiting_of(admin, number)
+    made = admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality="CT"), "b.dcm")
+    assert made["study_id"] == chest and not waiting_of(admin, number)
     other = accession + "2"
     accepted(his.send(*orm(number, "NW", obr(other, CHEST), obr(other, HEAD))))
     made = admin.upload(dicom(PatientID=number, AccessionNumber=other, Modality="CT"), "c.dcm")
-    waiting = [s["id"] for s in studies(admin, number) if s["status"] == "SCHEDULED"]
+    waiting = waiting_of(admin, number)
     assert len(waiting) == 2 and made["study_id"] not in waiting  # neither is guessed
+
+
+def test_films_take_up_what_was_ordered_as_an_x_ray(his, admin, number, accession):
+    accepted(his.send(*orm(number, "NW", obr(accession, CHEST), obr(accession, KNEE, modality="RX"))))
+    knee = next(s["id"] for s in studies(admin, number) if s["description"] == "膝关节")
+    film = admin.upload(dicom(PatientID=number, AccessionNumber=accession, Modality="DX"), "a.dcm")
+    assert film["study_id"] == knee
+    assert shown(admin, number) == {"胸部 CT": "SCHEDULED", "膝关节": "OPEN"}
+    more = accession + "2"  # what is called DX goes before what is any X-ray
+    both = [obr(more, "HAND", modality="RX"), obr(more, "FOOT", modality="DX")]
+    accepted(his.send(*orm(number, "NW", *both)))
+    admin.upload(dicom(PatientID=number, AccessionNumber=more, Modality="DX"), "b.dcm")
+    assert len(waiting_of(admin, number)) == 2
+    admin.upload(dicom(PatientID=number, AccessionNumber=more, Modality="CR"), "c.dcm")
+    assert len(waiting_of(admin, number)) == 1  # and the X-ray takes the CR
 
 
 def test_a_study_of_images_is_the_first_procedure_and_others_are_new(his, admin, number, accession):
