@@ -71,6 +71,7 @@ struct diagnosis {
 };
 extern const struct schema diagnosis_schema;
 extern const struct job_kind diagnosis_run_kind;
+extern const struct job_kind diagnosis_task_kind; /* the same of models that Celery's workers serve (model_task.h) */
 
 struct diagnosis_wish {
     int64_t image_file_id, study_id, frame;
@@ -126,7 +127,7 @@ enum { DIAGNOSIS_SIGHT_VALUES = 3 };
 struct condition diagnosis_in_sight(struct call *c, struct value values[DIAGNOSIS_SIGHT_VALUES]);
 
 /* Inside a transaction: the job that answers this question. */
-bool diagnosis_put_job(struct call *c, int64_t id, unsigned priority, int64_t *job_id);
+bool diagnosis_put_job(struct call *c, int64_t id, const struct model *model, unsigned priority, int64_t *job_id);
 /* Inside a transaction: who listens is told how it stands. */
 bool diagnosis_tell(struct call *c, const struct diagnosis *diagnosis, enum diagnosis_status status);
 

@@ -109,7 +109,7 @@ static bool put(struct call *c, const struct diagnosis_wish *wish, const struct 
         .id = *id, .image_file_id = file->id, .study_id = file->study_id, .is_shadow = row.is_shadow
     };
     int64_t job_id;
-    return diagnosis_put_job(c, *id, wish->priority, &job_id) &&
+    return diagnosis_put_job(c, *id, model, wish->priority, &job_id) &&
            db_execute(c, "update diagnoses set job_id = ? where id = ?", V(job_id), V(*id)) &&
            diagnosis_tell(c, &told, DIAGNOSIS_QUEUED);
 }

@@ -5,7 +5,7 @@
 #include "diagnosis/diagnosis_maps.h"
 #include "diagnosis/figures.h"
 #include "diagnosis/mask.h"
-#include "diagnosis/model_ask.h"
+#include "diagnosis/model_task.h"
 #include "records/visibility.h"
 #include "schema/json.h"
 #include "site/app.h"
@@ -324,9 +324,23 @@ const struct job_kind diagnosis_run_kind = { "diagnosis.run",
                                              .follow = follow,
                                              .doc = "Asks a model for its opinion on an image." };
 
-bool diagnosis_put_job(struct call *c, int64_t id, unsigned priority, int64_t *job_id)
+/* A task that no worker serves is waited for to the end of MODEL_TIMEOUT, by each question: all else goes on beside. */
+const struct job_kind diagnosis_task_kind = { "diagnosis.task",
+                                              &order_schema,
+                                              NULL,
+                                              run,
+                                              .attempts = 6,
+                                              .time_limit_s = 2 * 3600,
+                                              .is_waiting = true,
+                                              .follow = follow,
+                                              .doc = "Asks a model that a worker of Celery serves." };
+
+bool diagnosis_put_job(struct call *c, int64_t id, const struct model *model, unsigned priority, int64_t *job_id)
 {
     struct order order = { id };
-    return jobs_put(c, &(struct job_order){ .kind = &diagnosis_run_kind, .payload = &order, .priority = priority },
-                    job_id);
+    struct card card;
+    if (!card_read(c, model->card.text, &card))
+        return false;
+    const struct job_kind *kind = model_is_task(&card) ? &diagnosis_task_kind : &diagnosis_run_kind;
+    return jobs_put(c, &(struct job_order){ .kind = kind, .payload = &order, .priority = priority }, job_id);
 }

@@ -125,7 +125,8 @@ static bool is_brief(const struct worker *w, int index)
 {
     const struct job_kind *kind = w->options.kinds[index];
     int64_t us = w->counts[index].lately_us;
-    return us && us < BRIEF_US && !kind->concurrency && !kind->is_long && !kind->memory_limit_bytes;
+    return us && us < BRIEF_US && !kind->concurrency && !kind->is_long && !kind->is_waiting &&
+           !kind->memory_limit_bytes;
 }
 
 /* Under the lock. */
@@ -147,6 +148,17 @@ static void plan(struct worker *w, struct exchange *x)
     }
 }
 
+/* What waits for others leaves half of the threads for all else, whoever lets it wait. */
+static bool is_full(const struct exchange *x, int index)
+{
+    const struct worker *w = x->worker;
+    const struct job_kind *kind = w->options.kinds[index];
+    int half = w->thread_count > 1 ? w->thread_count / 2 : 1, waiting = 0;
+    for (int k = 0; kind->is_waiting && k < w->options.kind_count; k++)
+        waiting += w->options.kinds[k]->is_waiting ? x->busy[k] + x->taken[k] : 0;
+    return waiting >= half || (kind->concurrency && x->busy[index] + x->taken[index] >= kind->concurrency);
+}
+
 /* Those of which one more may be taken. What takes hours leaves a thread for what somebody waits for. */
 static int open_kinds(const struct exchange *x, const struct job_kind *out[KINDS_MAX])
 {
@@ -154,9 +166,8 @@ static int open_kinds(const struct exchange *x, const struct job_kind *out[KINDS
     int in_hand = x->ready + x->count, idle = x->idle - in_hand, count = 0;
     for (int k = 0; k < w->options.kind_count && in_hand < HAND_READY && !x->closing; k++) {
         const struct job_kind *kind = w->options.kinds[k];
-        bool is_full = kind->concurrency && x->busy[k] + x->taken[k] >= kind->concurrency;
         bool is_kept = kind->is_long && idle == 1 && w->thread_count > 1;
-        if (!is_full && (idle > 0 ? !is_kept : x->brief[k]))
+        if (!is_full(x, k) && (idle > 0 ? !is_kept : x->brief[k]))
             out[count++] = kind;
     }
     return count;

@@ -82,6 +82,7 @@ struct job_kind {
     int64_t time_limit_s; /* of one attempt; it is told to stop, and counts as failed */
     int concurrency;      /* so many at once in one process; 0: as many as there are threads */
     bool is_long;         /* it may take hours: the last idle thread is not for it, where there are several */
+    bool is_waiting;      /* for programs elsewhere, most of the time: at most half of the threads at once, or one */
     bool is_fleeting;     /* one that has succeeded leaves no row: there would be too many, of which nobody asks */
     /* Above 0: each runs in a process of its own, which may have so much memory and is killed past its time limit
      * (apart.h). For what reads strangers' bytes, may hang in a system call, or may grow. */

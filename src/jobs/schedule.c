@@ -79,8 +79,11 @@ static bool put_job(struct call *c, const struct timed *t)
     void *payload = kind->payload ? schema_new(kind->payload, &c->arena) : NULL;
     if (payload && t->row->fill)
         t->row->fill(c->app, payload);
-    return jobs_put(c, &(struct job_order){ .kind = kind, .payload = payload, .unique_key = str_from(t->row->name) },
-                    NULL);
+    return jobs_put(
+        c,
+        &(struct job_order){
+            .kind = kind, .payload = payload, .priority = t->row->priority, .unique_key = str_from(t->row->name) },
+        NULL);
 }
 
 static bool keep_moment(struct call *c, const struct timed *t, bool is_new, struct instant at)

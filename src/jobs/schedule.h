@@ -27,6 +27,7 @@ struct schedule {
     size_t setting;     /* 0, or where in struct config its text is, plus one; empty text or "never": never */
     const char *always; /* without a setting */
     size_t wish;        /* 0, or where in struct config a number is, plus one; while that is 0: never */
+    unsigned priority;  /* enum job_priority; 0: NORMAL */
     bool at_start;      /* also whenever a worker starts */
     bool holds_off;     /* where it is never for one process, no other puts it */
     void (*fill)(const struct app *app, void *payload); /* NULL: the kind takes nothing */

@@ -44,7 +44,7 @@ const struct job_kind *const work_kinds[] = {
     &follow_up_kind,     &report_dicom_kind,
     &report_send_kind,   &hl7_clean,
     &report_export_kind, &report_export_clean,
-    &report_stamps_kind,
+    &report_stamps_kind, &diagnosis_task_kind,
 };
 const int work_kind_count = (int)(sizeof(work_kinds) / sizeof(work_kinds[0]));
 
@@ -75,7 +75,7 @@ static const struct schedule schedules[] = {
       .doc = "Forgets rows of the audit log that are older than AUDIT_KEEP." },
     { "reports.overdue", &overdue_kind, .always = "* * * * *",
       .doc = "Tells of studies that should have been read by now." },
-    { "critical.escalate", &critical_escalate_kind, .always = "* * * * *",
+    { "critical.escalate", &critical_escalate_kind, .always = "* * * * *", .priority = JOB_STAT,
       .doc = "Tells of critical results whose time has run out." },
     { "reports.follow_up", &follow_up_kind, .always = "* * * * *",
       .doc = "Closes recommendations whose study has come, and reminds of those that are overdue." },

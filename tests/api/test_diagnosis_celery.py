@@ -220,6 +220,29 @@ def test_one_whose_process_died_is_asked_again(other, well):
     assert ended(other.chief, asked["id"])["status"] == "COMPLETED"
 
 
+def test_what_nobody_answers_leaves_threads_for_all_else(other, well):
+    well.answers = lambda told: None
+    well.taken.clear()
+    asked = [asked_of(other.chief, other.model) for _ in range(6)]
+    try:
+        wait_until(lambda: len(well.taken) >= 2, "the first two questions")
+        number = ok(other.chief.post("/system/jobs", json={"kind": "critical.escalate"}), 202)["id"]
+
+        def is_done():
+            answer = other.chief.get(f"/system/jobs/{number}")
+            return answer.status_code == 404 or ok(answer)["state"] == "SUCCEEDED"
+
+        wait_until(is_done, "what has nothing to do with it")
+        assert len(well.taken) == 2
+        kinds = other.database.rows("select distinct kind from jobs where state = 'RUNNING'")
+        assert "diagnosis.task" in str(kinds), kinds
+    finally:
+        for one in asked:
+            ok(other.chief.post(f"/system/jobs/{one['job_id']}/cancel"))
+        for one in asked:
+            assert ended(other.chief, one["id"])["status"] == "CANCELLED"
+
+
 def test_one_that_is_cancelled_is_revoked_and_its_late_answer_ignored(other, redis, well):
     well.answers = lambda told: None
     well.taken.clear()

@@ -65,6 +65,23 @@ static const struct job_kind long_kind = {
     "long.run", NULL, NULL, go_on_for_ever, .attempts = 1, .time_limit_s = 60, .is_long = true, .doc = "Takes hours."
 };
 
+static const struct job_kind asking_kind = { "asking.run",
+                                             NULL,
+                                             NULL,
+                                             go_on_for_ever,
+                                             .attempts = 1,
+                                             .time_limit_s = 60,
+                                             .is_waiting = true,
+                                             .doc = "Waits for others." };
+static const struct job_kind other_asking_kind = { "asking.other",
+                                                   NULL,
+                                                   NULL,
+                                                   go_on_for_ever,
+                                                   .attempts = 1,
+                                                   .time_limit_s = 60,
+                                                   .is_waiting = true,
+                                                   .doc = "Waits for others, too." };
+
 /* Shorter than from one renewal to the next: ended before that, it was told otherwise. */
 static bool rest_a_while(struct call *c, struct job_run *run)
 {
@@ -97,8 +114,8 @@ static const struct job_kind slow_end_kind = {
     "slow.end", NULL, NULL, end_slowly, .attempts = 1, .time_limit_s = 60, .doc = "Is long in ending."
 };
 
-static const struct job_kind *kinds[] = { &effect_kind, &endless_kind,  &failing_kind, &fleeting_kind,
-                                          &long_kind,   &slow_end_kind, &rest_kind };
+static const struct job_kind *kinds[] = { &effect_kind,   &endless_kind, &failing_kind, &fleeting_kind,    &long_kind,
+                                          &slow_end_kind, &rest_kind,    &asking_kind,  &other_asking_kind };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static struct call *begin_quiet(void **state)
@@ -449,6 +466,23 @@ static void what_takes_hours_leaves_a_thread(void **state)
     end();
 }
 
+static void what_waits_for_others_leaves_half_of_the_threads(void **state)
+{
+    struct call *c = begin_quiet(state);
+    int64_t running_now, first = put(c, (struct job_order){ .kind = &asking_kind });
+    int64_t second = put(c, (struct job_order){ .kind = &other_asking_kind });
+    for (int i = 0; i < 4; i++)
+        put(c, (struct job_order){ .kind = i % 2 ? &asking_kind : &other_asking_kind });
+    start_worker(c, 4);
+    wait_for_state(c, put_effect(c, 1, STR_NULL), JOB_SUCCEEDED);
+    wait_for_state(c, first, JOB_RUNNING);
+    wait_for_state(c, second, JOB_RUNNING);
+    wait_for_state(c, put_effect(c, 2, STR_NULL), JOB_SUCCEEDED);
+    sure(c, db_integer(c, &running_now, "select count(*) from jobs where state = 'RUNNING'"));
+    assert_int_equal(running_now, 2);
+    end();
+}
+
 static bool end_dead_work(struct call *c, void *unused)
 {
     (void)unused;
@@ -493,6 +527,7 @@ int main(void)
         ON_BOTH(one_that_is_asked_for_while_it_ends_comes_again),
         ON_BOTH(a_fleeting_one_leaves_no_row),
         ON_BOTH(what_takes_hours_leaves_a_thread),
+        ON_BOTH(what_waits_for_others_leaves_half_of_the_threads),
         ON_BOTH(what_a_killed_worker_had_is_in_turn_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
