@@ -184,12 +184,12 @@ def test_what_goes_out_is_the_picture_and_no_name(other, well):
 
 FAILS = {
     "raised": ("FAILURE", {"exc_type": "ValueError", "exc_message": ["no card"], "exc_module": "builtins"}, "no card"),
-    "shape": ("SUCCESS", says(0.5, shape=[1, 2]), ""),
-    "name": ("SUCCESS", says(0.5, name="q"), "p"),
-    "nan": ("SUCCESS", says(float("nan")), ""),
-    "range": ("SUCCESS", says(7.5), ""),
+    "shape": ("SUCCESS", says(0.5, shape=[1, 2]), "not the numbers that its shape"),
+    "name": ("SUCCESS", says(0.5, name="q"), "the model's output p is not there"),
+    "nan": ("SUCCESS", says(float("nan")), "a number that is none in JSON"),
+    "range": ("SUCCESS", says(7.5), "outside of 0 to 1"),
     "text": ("SUCCESS", "yes", "object"),
-    "nothing": ("SUCCESS", None, ""),
+    "nothing": ("SUCCESS", None, "no JSON object"),
     "much": ("SUCCESS", says(0.5, parameters={"x": "y" * (1 << 20)}), "too large"),
 }
 
