@@ -142,13 +142,16 @@ static struct str body_of(const struct celery_task *task, struct arena *arena)
 static struct str headers_of(const struct celery_task *task, struct arena *arena)
 {
     struct str limit = task->time_limit_s ? arena_format(arena, "%d", (int)task->time_limit_s) : S("null");
+    struct str expires = task->expires.us > 0
+                             ? arena_format(arena, "\"%.*s\"", STR_FMT(instant_format(task->expires, arena)))
+                             : S("null");
     return arena_format(arena,
                         "{\"lang\": \"py\", \"task\": \"%.*s\", \"id\": \"%.*s\", \"shadow\": null, \"eta\": null, "
-                        "\"expires\": null, \"group\": null, \"group_index\": null, \"retries\": 0, "
+                        "\"expires\": %.*s, \"group\": null, \"group_index\": null, \"retries\": 0, "
                         "\"timelimit\": [%.*s, null], \"root_id\": \"%.*s\", \"parent_id\": null, "
                         "\"argsrepr\": \"()\", \"kwargsrepr\": \"{...}\", \"origin\": \"roentgen\", "
                         "\"ignore_result\": false}",
-                        STR_FMT(task->name), STR_FMT(task->id), STR_FMT(limit), STR_FMT(task->id));
+                        STR_FMT(task->name), STR_FMT(task->id), STR_FMT(expires), STR_FMT(limit), STR_FMT(task->id));
 }
 
 static struct str properties_of(const struct celery_task *task, struct arena *arena)

@@ -59,8 +59,9 @@ struct celery_task {
     struct str kwargs; /* a JSON object */
     struct str queue;
     int64_t step;
-    int64_t delivery;     /* how often it has been sent before: the delivery tag is another one each time */
-    int64_t time_limit_s; /* of Celery's worker, hard */
+    int64_t delivery;       /* how often it has been sent before: the delivery tag is another one each time */
+    int64_t time_limit_s;   /* of Celery's worker, hard */
+    struct instant expires; /* what has not begun by then is not run; 0 or null: never */
 };
 /* Would every worker read what it is told as it was meant? NULL, or words why not. An object with the member __type__
  * is not one to kombu from 5.3 on (kombu/utils/json.py, object_hook): it makes a date, bytes or a decimal of it, and

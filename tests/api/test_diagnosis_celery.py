@@ -1,10 +1,14 @@
 """Models that a Celery worker serves: the manual's program, unmodified Celery, and answers as they should not be."""
 
 import base64
+import contextlib
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
+from datetime import datetime
 
 import numpy
 import pytest
@@ -170,11 +174,14 @@ def test_the_program_of_the_manual_serves_a_model(house, chief, worker, redis):
 
 def test_what_goes_out_is_the_picture_and_no_name(other, well):
     well.taken.clear()
+    asked_s = time.time()
     asked = asked_of(other.chief, other.model)
     done = ended(other.chief, asked["id"])
     assert done["status"] == "COMPLETED" and done["findings"][0]["probability"] == pytest.approx(0.75)
     ((headers, told),) = well.taken
     assert headers["task"] == "roentgen.ai.chest" and headers["kwargsrepr"] == "{...}"
+    assert headers["timelimit"] == [3605, None]  # MODEL_TIMEOUT, and as long as it takes to give up here
+    assert 3600 < datetime.fromisoformat(headers["expires"]).timestamp() - asked_s < 2 * 3600
     assert set(told) == {"model_name", "model_version", "id", "inputs"} and told["id"] == asked["diagnosis_uuid"]
     assert (told["model_name"], told["model_version"]) == ("chest", "3")
     (one,) = told["inputs"]
@@ -203,8 +210,9 @@ def test_what_is_no_answer_fails_in_words(other, well, fault):
     assert words in done["status_reason"], done
 
 
-def test_one_whose_process_died_is_asked_again(other, well):
-    died = {"exc_type": "WorkerLostError", "exc_message": ["signal 9"], "exc_module": "billiard.exceptions"}
+@pytest.mark.parametrize("how", ["WorkerLostError", "TimeLimitExceeded", "SoftTimeLimitExceeded"])
+def test_one_whose_process_died_is_asked_again(other, well, how):
+    died = {"exc_type": how, "exc_message": ["so it is"], "exc_module": "billiard.exceptions"}
     answers = [("FAILURE", died)]
     well.answers = lambda told: answers.pop() if answers else ("SUCCESS", says(0.75))
     asked = asked_of(other.chief, other.model)
@@ -290,6 +298,87 @@ def test_a_server_that_is_killed_asks_anew(tmp_path, redis):
     finally:
         house.close()
         hand.close()
+
+
+class Between:
+    """Passes on what is said to a Redis, and cuts the line instead of passing on the answer to a command `cut`, once."""
+
+    def __init__(self, redis, path):
+        self.redis, self.cut, self.has_cut = redis, None, threading.Event()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(64)
+        self.url = f"redis+unix://{path}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, far = self.listener.accept()[0], socket.socket(socket.AF_UNIX)
+                far.connect(self.redis.socket)
+                doomed = threading.Event()
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self.pump, args=(*pair, pair[0] is near, doomed), daemon=True).start()
+
+    def pump(self, here, there, asks, doomed):
+        with contextlib.suppress(OSError):
+            while data := here.recv(1 << 16):
+                if asks and self.cut and self.cut in data:
+                    self.cut = None
+                    doomed.set()
+                if doomed.is_set() and not asks:
+                    self.has_cut.set()
+                    break
+                there.sendall(data)
+        for end in (here, there):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture(scope="module")
+def shaky(tmp_path_factory, redis):
+    """A house with a line to its Redis that is cut at will."""
+    between = Between(redis, f"{redis.folder.name}/between")
+    hand = Hand(redis, "shaky")
+    server = new_house(tmp_path_factory.mktemp("shaky"), redis, TASK_QUEUE="shaky", REDIS_URL=between.url)
+    server.between, server.hand, server.chief = between, hand, server.admin()
+    made = ok(bring_task(server.chief, card_for("celery:ai.chest", "1")), 201)
+    server.model = ok(server.chief.post(f"/diagnosis/models/{made['id']}/activate"))
+    yield server
+    server.close()
+    hand.close()
+    between.close()
+
+
+def test_a_redis_that_is_away_for_a_moment_is_waited_for(shaky):
+    hand = shaky.hand
+    hand.answers = lambda told: None
+    hand.taken.clear()
+    asked = asked_of(shaky.chief, shaky.model)
+    wait_until(lambda: hand.taken, "the question")
+    shaky.between.cut = b"celery-task-meta-roentgen-ask-"
+    wait_until(shaky.between.has_cut.is_set, "the loss")
+    hand.tell(hand.taken[0][0]["id"], "SUCCESS", says(0.25))
+    done = ended(shaky.chief, asked["id"])
+    assert done["status"] == "COMPLETED" and done["findings"][0]["probability"] == pytest.approx(0.25), done
+    assert len(hand.taken) == 1
+    hand.answers = hand.well
+
+
+def test_a_question_whose_sending_was_not_answered_is_taken_back(shaky):
+    shaky.hand.close()  # nobody takes anything
+    shaky.between.has_cut.clear()
+    shaky.between.cut = b"LPUSH"
+    asked = asked_of(shaky.chief, shaky.model)
+    wait_until(shaky.between.has_cut.is_set, "the loss")
+    job = asked["job_id"]
+    wait_until(lambda: ok(shaky.chief.get(f"/system/jobs/{job}"))["error"], "the end of the first attempt")
+    ok(shaky.chief.post(f"/system/jobs/{job}/cancel"))
+    assert ended(shaky.chief, asked["id"])["status"] == "CANCELLED"
+    assert not shaky.hand.waiting()
 
 
 def test_where_it_is_is_checked_when_it_is_set(tmp_path, redis, other, well):

@@ -87,6 +87,9 @@ static void a_message_comes_back_as_it_went(void **state)
     assert_int_equal(got.priority, 6);
     assert_true(instant_is_null(got.eta) && instant_is_null(got.expires) && !got.has_args && !got.has_followers);
     assert_true(str_find(message, S("\"timelimit\": [60, null]")) > 0);
+    task.expires = (struct instant){ INT64_C(1795757430123456) };
+    assert_null(celery_request_read(celery_message(&task, &arena), &arena, &got));
+    assert_int_equal(got.expires.us, task.expires.us);
     arena_release(&arena);
 }
 
