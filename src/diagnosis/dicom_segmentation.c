@@ -184,6 +184,13 @@ static void put_segment(struct call *c, struct dicom_writer *w, const struct dic
     dicom_put_item_end(w);
 }
 
+/* What a reader changed is the result: nobody has drawn these masks anew. With what follows 64 characters, as LO takes. */
+static const char *standing(const struct dicom_source *source)
+{
+    bool is_changed = source->judgements.count && !source->is_withdrawn && !source->is_rejected && !source->is_verified;
+    return is_changed ? "a reader changed the result, not these masks" : dicom_source_standing(source);
+}
+
 static void put_segments(struct call *c, struct dicom_writer *w, const struct dicom_source *source)
 {
     dicom_put(w, 0x00620001 /* Segmentation Type */, S("BINARY"));
@@ -193,8 +200,7 @@ static void put_segments(struct call *c, struct dicom_writer *w, const struct di
     dicom_put_sequence_end(w);
     dicom_put(w, 0x00700080 /* Content Label */, S("AI_RESULT"));
     dicom_put(w, 0x00700081 /* Content Description */,
-              arena_format(&c->arena, "%s%s", dicom_source_standing(source),
-                           source->d.research_only ? ". Research use only." : ""));
+              arena_format(&c->arena, "%s%s", standing(source), source->d.research_only ? ". Research use only." : ""));
     dicom_put(w, 0x00700084 /* Content Creator's Name, Type 2 */, STR_NULL);
 }
 

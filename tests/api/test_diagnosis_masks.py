@@ -305,6 +305,16 @@ def test_a_segmentation_is_stored_with_the_study_and_marked_where_rejected(house
     assert report.SeriesDescription.startswith("WITHDRAWN ")
 
 
+def test_what_a_reader_changed_does_not_say_that_the_masks_are_the_readers(chief, models):
+    number = ask(chief, made.send(chief, film())["id"], model_id=models["crop"])["id"]
+    ended(chief, number)
+    _, before = fetched(chief, number, "segmentation")
+    ok(chief.post(f"/diagnosis/{number}/review", json={"decision": "MODIFIED", "findings": [], "comment": "no bone"}))
+    _, changed = fetched(chief, number, "segmentation")
+    assert changed.ContentDescription == "a reader changed the result, not these masks. Research use only."
+    assert changed.PixelData == before.PixelData and changed.InstanceNumber == 2
+
+
 def test_of_what_there_is_no_segmentation(chief, models):
     number = ask(chief, upload(chief, png(40, 50)), model_id=models["squash"])["id"]
     ended(chief, number)
