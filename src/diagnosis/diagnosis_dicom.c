@@ -7,6 +7,8 @@
 #include "dicom/uid.h"
 #include "intake/upload.h"
 
+#include <string.h>
+
 const char *const diagnosis_object_kinds[] = { "report", "heatmap", "segmentation", NULL };
 NAMES_REACH(diagnosis_object_kinds, OBJECT_SEGMENTATION);
 
@@ -27,25 +29,43 @@ static bool write_object(struct call *c, const struct dicom_source *source, cons
     return false;
 }
 
-/* Twice: the instance is named after all that is in it. */
-static bool make(struct call *c, const struct image *image, struct dicom_source *source,
-                 struct diagnosis_object *object)
+/* What it was made of makes room first: masks are as large as the file. */
+static bool take_bytes(struct call *c, struct dicom_source *source, struct str bytes, struct str *out)
 {
-    struct dicom_picture picture = { 0 };
+    dicom_segmentation_release(c, source);
+    char *at = hold_more(&c->hold, bytes.len, &c->error) ? arena_try_alloc(&c->arena, bytes.len) : NULL;
+    if (!at)
+        return c->error.code == E_NONE ? fail(c, E_UNAVAILABLE, "there is no memory for the DICOM file now") : false;
+    memcpy(at, bytes.at, (size_t)bytes.len);
+    *out = (struct str){ at, bytes.len };
+    return true;
+}
+
+/* Twice: the instance is named after all that is in it. */
+static bool make_drawn(struct call *c, struct dicom_source *source, const struct dicom_picture *picture,
+                       struct diagnosis_object *object)
+{
     struct dicom_writer w;
-    if (!dicom_source_film(c, image, source) ||
-        (object->kind == OBJECT_HEATMAP && !dicom_heatmap_draw(c, image, source, &picture)) ||
-        (object->kind == OBJECT_SEGMENTATION && !dicom_segmentation_draw(c, source)))
-        return false;
-    bool ok = write_object(c, source, &picture, object->kind, S(UID_NOT_YET), &w);
+    bool ok = write_object(c, source, picture, object->kind, S(UID_NOT_YET), &w);
     struct str uid = ok ? uid_of(dicom_writer_bytes(&w), &c->arena) : STR_NULL;
     dicom_writer_release(&w);
     if (!ok)
         return false;
-    ok = write_object(c, source, &picture, object->kind, uid, &w);
-    if (ok)
-        object->bytes = arena_copy(&c->arena, dicom_writer_bytes(&w));
+    ok = write_object(c, source, picture, object->kind, uid, &w) &&
+         take_bytes(c, source, dicom_writer_bytes(&w), &object->bytes);
     dicom_writer_release(&w);
+    return ok;
+}
+
+static bool make(struct call *c, const struct image *image, struct dicom_source *source,
+                 struct diagnosis_object *object)
+{
+    struct dicom_picture picture = { 0 };
+    bool ok = dicom_source_film(c, image, source) &&
+              (object->kind != OBJECT_HEATMAP || dicom_heatmap_draw(c, image, source, &picture)) &&
+              (object->kind != OBJECT_SEGMENTATION || dicom_segmentation_draw(c, source)) &&
+              make_drawn(c, source, &picture, object);
+    dicom_segmentation_release(c, source);
     return ok;
 }
 

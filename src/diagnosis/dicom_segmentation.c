@@ -11,6 +11,7 @@
 #include "diagnosis/mask.h"
 #include "dicom/uid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define UID_SEGMENTATION "1.2.840.10008.5.1.4.1.1.66.4"
@@ -301,12 +302,12 @@ bool dicom_segmentation_draw(struct call *c, struct dicom_source *source)
                     first->width, first->height);
     if (all / 8 > SEGMENTATION_BYTES_MAX - REST_MAX)
         return fail(c, E_TOO_LARGE, "all masks of this film are more than one object holds");
-    if (!hold_more(&c->hold, all / 8 + 1, &c->error))
+    if (!hold_more(&c->hold, (all + 7) / 8, &c->error))
         return false;
-    unsigned char *at = arena_try_alloc(&c->arena, (ptrdiff_t)(all / 8 + 2));
+    unsigned char *at = calloc((size_t)(all / 8 + 2), 1);
+    source->mask_bits = (struct str){ (const char *)at, (ptrdiff_t)((all + 7) / 8) };
     if (!at)
         return fail(c, E_UNAVAILABLE, "there is no memory for masks of this size");
-    memset(at, 0, (size_t)(all / 8 + 2));
     struct str bits = STR_NULL;
     for (ptrdiff_t i = 0; i < source->masks.count; i++) {
         if (mask_at(source, i)->width != first->width || mask_at(source, i)->height != first->height)
@@ -315,8 +316,14 @@ bool dicom_segmentation_draw(struct call *c, struct dicom_source *source)
             return false;
         append(at, pixels * i, bits, pixels);
     }
-    source->mask_bits = (struct str){ (const char *)at, (ptrdiff_t)((all + 7) / 8) };
     return true;
+}
+
+void dicom_segmentation_release(struct call *c, struct dicom_source *source)
+{
+    free((void *)source->mask_bits.at);
+    hold_less(&c->hold, source->mask_bits.len);
+    source->mask_bits = STR_NULL;
 }
 
 bool dicom_segmentation_write(struct call *c, const struct dicom_source *source, struct str instance_uid,

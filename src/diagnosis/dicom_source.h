@@ -79,6 +79,8 @@ bool dicom_heatmap_write(struct call *c, const struct dicom_source *source, cons
 /* The masks: read while the database is at hand, then put together, then written. E_CONFLICT: it has none. */
 bool dicom_segmentation_load(struct call *c, struct dicom_source *source);
 bool dicom_segmentation_draw(struct call *c, struct dicom_source *source);
+/* Of mask_bits, whether drawn or not. */
+void dicom_segmentation_release(struct call *c, struct dicom_source *source);
 bool dicom_segmentation_write(struct call *c, const struct dicom_source *source, struct str instance_uid,
                               struct dicom_writer *w);
 

@@ -1,6 +1,8 @@
 /* mask.c - from the cells of a model's answer to the pixels of the frame. */
 #include "diagnosis/mask.h"
 
+#include "base/crypto.h"
+
 #include <math.h>
 #include <zlib.h>
 
@@ -82,8 +84,10 @@ static bool pack(struct call *c, const unsigned char *bits, int64_t bytes, struc
         fail(c, E_UNAVAILABLE, "there is no memory for a mask of this size");
     else if (len > MASK_BYTES_MAX)
         ok = fail(c, E_INVALID, "the model gave a mask that is too ragged to be kept");
-    else
+    else if ((ok = hold_more(&c->hold, (int64_t)len * 7 / 3, &c->error))) {
         out->packed = arena_copy(&c->arena, (struct str){ (const char *)room, (ptrdiff_t)len });
+        out->kept = crypto_base64(out->packed, &c->arena);
+    }
     free(room);
     return ok;
 }

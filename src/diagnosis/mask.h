@@ -37,6 +37,7 @@ struct mask {
     struct finding_box box; /* around all of them; NaN: there are none */
     double most, mean;      /* the highest value of the frame; the mean of those within, NaN: there are none */
     struct str packed;
+    struct str kept; /* `packed` in base64, made outside of the transaction; null in those that were loaded */
 };
 /* E_INVALID: more than MASK_BYTES_MAX. E_UNAVAILABLE: no memory. `label` and `place` are left to the
  * caller. */

@@ -12,7 +12,7 @@ static bool keep(struct call *c, int64_t diagnosis_id, const struct mask *mask)
                       "insert into diagnosis_masks(diagnosis_id, place, label, width, height, pixels, packed) values "
                       "(?, ?, ?, ?, ?, ?, ?)",
                       V(diagnosis_id), V(mask->place), V(mask->label), V(mask->width), V(mask->height), V(mask->pixels),
-                      V(crypto_base64(mask->packed, &c->arena)));
+                      V(mask->kept));
 }
 
 bool masks_keep(struct call *c, int64_t diagnosis_id, const struct list *masks)
@@ -33,8 +33,9 @@ static bool read_row(struct call *c, struct cursor *rows, struct mask *out)
                           .box = { NAN, NAN, NAN, NAN },
                           .most = NAN,
                           .mean = NAN };
-    return crypto_unbase64(cursor_text(rows, 4), &c->arena, &out->packed) ||
-           fail(c, E_INTERNAL, "what is kept of a mask cannot be read");
+    struct str kept = cursor_text(rows, 4);
+    return hold_more(&c->hold, kept.len, &c->error) && (crypto_unbase64(kept, &c->arena, &out->packed) ||
+                                                        fail(c, E_INTERNAL, "what is kept of a mask cannot be read"));
 }
 
 bool masks_load(struct call *c, int64_t diagnosis_id, struct str label, struct list *out)
