@@ -1,5 +1,6 @@
 /* finding.c - the rows of a finding. */
 #include "diagnosis/finding.h"
+#include "diagnosis/mask.h"
 
 #include "base/names.h"
 
@@ -22,8 +23,6 @@ static const struct field point_fields[] = {
 };
 static const struct schema point_schema = SCHEMA("FindingPoint", struct finding_point, point_fields);
 
-enum { AREA_PIXELS_MAX = 1 << 30 };
-
 static const struct field finding_fields[] = {
     FIELD_OBJECT(struct finding, code, .of = &card_code_schema, .flags = REQUIRED, .doc = "What is meant."),
     FIELD(struct finding, label, .flags = REQUIRED, .max = 100, .doc = "What it is called."),
@@ -36,7 +35,7 @@ static const struct field finding_fields[] = {
     FIELD_OBJECT(struct finding, box, .of = &box_schema, .flags = NULLABLE, .doc = "Where; null: no box."),
     FIELD(struct finding, points, .of = &point_schema, .flags = NULLABLE, .max = KEYPOINTS_MAX, .doc = "Key points."),
     FIELD(struct finding, area, .flags = NULLABLE, .min = 0, .max = 1, .doc = "Of its mask, as a share of the frame."),
-    FIELD(struct finding, area_pixels, .flags = NULLABLE, .min = 0, .max = AREA_PIXELS_MAX,
+    FIELD(struct finding, area_pixels, .flags = NULLABLE, .min = 0, .max = MASKS_PIXELS_MAX,
           .doc = "The same in pixels of the frame."),
     FIELD(struct finding, area_mm2, .flags = NULLABLE, .min = 0, .doc = "The same, where the spacing is known."),
     FIELD(struct finding, area_spacing, .choices = spacings, .type = "AreaSpacing", .flags = NULLABLE,

@@ -8,21 +8,42 @@
 
 enum { DEFLATE_LEVEL = 6 };
 
-/* Between which two cells of a line the middle of a pixel lies, and how far. */
-struct between {
-    int64_t first, second; /* first < 0: outside of the input */
-    double share;
+static const double slack = 1e-6; /* what a product of sizes rounds */
+
+/* One side of frame, input and grid. */
+struct side {
+    double scale, before; /* as the placement has them */
+    int64_t input, cells;
 };
 
-static struct between between_cells(double at, int64_t input, int64_t cells)
+/* In cells; `at` in pixels of the frame. */
+static double cell_at(const struct side *side, double at)
 {
-    const double slack = 1e-6; /* what a product of sizes rounds */
-    if (!(at >= -slack && at <= (double)input + slack))
-        return (struct between){ -1, -1, 0 };
-    double cell = at / (double)input * (double)cells - 0.5;
-    cell = fmin(fmax(cell, 0), (double)(cells - 1)); /* beyond the outermost centres: as there */
+    return (at * side->scale + side->before) / (double)side->input * (double)side->cells;
+}
+
+/* Of which cells of a line a pixel is made: of two, between whose middles its own lies; where cells are smaller than
+ * pixels, of all whose middles lie in it, so that none is lost. */
+struct reach {
+    int64_t first, last; /* first < 0: none */
+    double share;        /* of the last of two; NaN: the highest counts */
+};
+
+static struct reach reach_of(const struct side *side, int64_t pixel)
+{
+    double cells = side->scale / (double)side->input * (double)side->cells;
+    if (cells > 1 + slack) {
+        double first = fmax(ceil(cell_at(side, (double)pixel) - 0.5), 0);
+        double end = fmin(ceil(cell_at(side, (double)(pixel + 1)) - 0.5), (double)side->cells);
+        return first < end ? (struct reach){ (int64_t)first, (int64_t)end - 1, NAN } : (struct reach){ -1, -1, 0 };
+    }
+    double at = ((double)pixel + 0.5) * side->scale + side->before;
+    if (!(at >= -slack && at <= (double)side->input + slack))
+        return (struct reach){ -1, -1, 0 };
+    double cell = cell_at(side, (double)pixel + 0.5) - 0.5;
+    cell = fmin(fmax(cell, 0), (double)(side->cells - 1)); /* beyond the outermost centres: as there */
     int64_t first = (int64_t)cell;
-    return (struct between){ first, first + (first + 1 < cells), cell - (double)first };
+    return (struct reach){ first, first + (first + 1 < side->cells), cell - (double)first };
 }
 
 /* Of two that are equal it is just that. */
@@ -33,10 +54,10 @@ static double mixed(double first, double second, double share)
 
 struct making {
     const struct grid *grid;
-    const struct placement *placement;
+    struct side wide, high;
     double threshold;
-    struct between *across; /* of each column of the frame */
-    double *line;           /* of each column of the grid: between two of its rows */
+    struct reach *across; /* of each column of the frame */
+    double *line;         /* of each column of the grid: what its rows make there */
     unsigned char *bits;
     int64_t left, top, right, bottom; /* of those within, inclusive */
     double sum;
@@ -54,25 +75,59 @@ static void note(struct making *m, struct mask *out, int64_t x, int64_t y, doubl
     out->pixels++;
 }
 
+static double value_of(const double *line, const struct reach *reach)
+{
+    if (!isnan(reach->share))
+        return mixed(line[reach->first], line[reach->last], reach->share);
+    double most = line[reach->first];
+    for (int64_t i = reach->first + 1; i <= reach->last; i++)
+        most = fmax(most, line[i]);
+    return most;
+}
+
+static void make_line(struct making *m, const struct reach *down)
+{
+    const float *first = m->grid->at + down->first * m->grid->width;
+    const float *last = m->grid->at + down->last * m->grid->width;
+    for (int64_t x = 0; x < m->grid->width; x++)
+        m->line[x] = isnan(down->share) ? (double)first[x] : mixed((double)first[x], (double)last[x], down->share);
+    for (int64_t y = down->first + 1; isnan(down->share) && y <= down->last; y++)
+        for (int64_t x = 0; x < m->grid->width; x++)
+            m->line[x] = fmax(m->line[x], (double)m->grid->at[y * m->grid->width + x]);
+}
+
 static void make_row(struct making *m, struct mask *out, int64_t y)
 {
-    const struct placement *p = m->placement;
-    struct between down = between_cells(((double)y + 0.5) * p->scale_y + p->top, p->input_height, m->grid->height);
+    struct reach down = reach_of(&m->high, y);
     if (down.first < 0)
         return;
-    const float *upper = m->grid->at + down.first * m->grid->width;
-    const float *lower = m->grid->at + down.second * m->grid->width;
-    for (int64_t i = 0; i < m->grid->width; i++)
-        m->line[i] = mixed((double)upper[i], (double)lower[i], down.share);
+    make_line(m, &down);
     for (int64_t x = 0; x < out->width; x++) {
-        const struct between *across = &m->across[x];
-        if (across->first < 0)
+        if (m->across[x].first < 0)
             continue;
-        double value = mixed(m->line[across->first], m->line[across->second], across->share);
-        out->most = fmax(out->most, value);
+        double value = value_of(m->line, &m->across[x]);
         if (value >= m->threshold)
             note(m, out, x, y, value);
     }
+}
+
+/* The cells that lie on the frame, if only by a part. */
+static void lying_on(const struct side *side, int64_t pixels, int64_t *first, int64_t *end)
+{
+    *first = (int64_t)fmax(floor(cell_at(side, 0) + slack), 0);
+    *end = (int64_t)fmin(ceil(cell_at(side, (double)pixels) - slack), (double)side->cells);
+}
+
+static double highest(const struct making *m, const struct mask *mask)
+{
+    int64_t left, right, top, bottom;
+    double most = 0;
+    lying_on(&m->wide, mask->width, &left, &right);
+    lying_on(&m->high, mask->height, &top, &bottom);
+    for (int64_t y = top; y < bottom; y++)
+        for (int64_t x = left; x < right; x++)
+            most = fmax(most, (double)m->grid->at[y * m->grid->width + x]);
+    return most;
 }
 
 static bool pack(struct call *c, const unsigned char *bits, int64_t bytes, struct mask *out)
@@ -94,9 +149,9 @@ static bool pack(struct call *c, const unsigned char *bits, int64_t bytes, struc
 
 static bool make(struct call *c, struct making *m, struct mask *out)
 {
-    const struct placement *p = m->placement;
+    out->most = highest(m, out);
     for (int64_t x = 0; x < out->width; x++)
-        m->across[x] = between_cells(((double)x + 0.5) * p->scale_x + p->left, p->input_width, m->grid->width);
+        m->across[x] = reach_of(&m->wide, x);
     for (int64_t y = 0; y < out->height; y++)
         make_row(m, out, y);
     if (out->pixels) {
@@ -112,7 +167,9 @@ bool mask_of_grid(struct call *c, const struct grid *grid, const struct placemen
 {
     int64_t width = placement->frame_width, height = placement->frame_height;
     *out = (struct mask){ .width = width, .height = height, .box = { NAN, NAN, NAN, NAN }, .mean = NAN };
-    struct making m = { .grid = grid, .placement = placement, .threshold = threshold };
+    struct making m = { .grid = grid, .threshold = threshold };
+    m.wide = (struct side){ placement->scale_x, placement->left, placement->input_width, grid->width };
+    m.high = (struct side){ placement->scale_y, placement->top, placement->input_height, grid->height };
     m.across = malloc((size_t)width * sizeof(*m.across));
     m.line = malloc((size_t)grid->width * sizeof(*m.line));
     m.bits = calloc((size_t)(width * height + 7) / 8, 1);

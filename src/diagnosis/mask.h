@@ -9,6 +9,9 @@
  *   grid (0 to 1, over the whole input) --placement, bilinear between centres of cells--> value at the middle of each
  *         pixel of the frame --at or above the threshold--> one bit --deflate--> `packed`
  *
+ * Where cells are smaller than pixels, a pixel's value is the highest of the cells whose middles lie in it: no small
+ * finding is lost between pixels, or made less by its neighbours.
+ *
  * So crop, borders and size are undone: a mask has the frame's own pixels, rows from the top. What of the frame the
  * model did not see (FIT_CROP) is not in it; a border (FIT_LETTERBOX) is no part of the frame.
  *
@@ -35,7 +38,7 @@ struct mask {
     int64_t width, height;  /* of the frame */
     int64_t pixels;         /* how many belong to it */
     struct finding_box box; /* around all of them; NaN: there are none */
-    double most, mean;      /* the highest value of the frame; the mean of those within, NaN: there are none */
+    double most, mean;      /* of the cells on the frame; of the pixels within, NaN: there are none */
     struct str packed;
     struct str kept; /* `packed` in base64, made outside of the transaction; null in those that were loaded */
 };

@@ -81,6 +81,18 @@ def sampled(values, at):
     return values[..., low] + (values[..., high] - values[..., low]) * (at - low)
 
 
+def brought_back(values, size, before, pixels):
+    """Along the last axis from cells to pixels of a frame that lies in `size` of them from `before`: bilinear, or, where
+    cells are smaller than pixels, the highest of those whose middles lie in it. And which pixels the cells reach."""
+    cells = values.shape[-1]
+    if size <= pixels:
+        middles = (numpy.arange(pixels) + 0.5) * size / pixels + before
+        return sampled(values, middles), (middles >= 0) & (middles <= cells)
+    owner = numpy.floor((numpy.arange(cells) + 0.5 - before) * pixels / size).astype(int)
+    back = [values[..., owner == i].max(-1, initial=-1) for i in range(pixels)]
+    return numpy.stack(back, -1), numpy.isin(numpy.arange(pixels), owner)
+
+
 def fitted(rows, columns, fit):
     """How many pixels of the input show the frame, and where it begins: down and across."""
     if fit == "squash":
@@ -101,11 +113,14 @@ def expected(pixels, fit):
         for x in range(COLUMNS):
             if 0 <= y - top < high and 0 <= x - left < wide:
                 canvas[y, x] = inner[y - top, x - left]
-    down = (numpy.arange(rows) + 0.5) * high / rows + top
-    across = (numpy.arange(columns) + 0.5) * wide / columns + left
-    seen = numpy.outer((down >= 0) & (down <= ROWS), (across >= 0) & (across <= COLUMNS))
-    back = sampled(sampled(canvas, across).T, down).T
-    return {"bone": ((back >= BRIGHT) & seen, back), "air": ((1 - back >= DARK) & seen, 1 - back)}
+    on_frame = canvas[max(top, 0) : top + high, max(left, 0) : left + wide]
+    out = {}
+    for label, values, threshold in (("bone", canvas, BRIGHT), ("air", 1 - canvas, DARK)):
+        back, seen_down = brought_back(values.T, high, top, rows)
+        back, seen_across = brought_back(back.T, wide, left, columns)
+        most = on_frame.max() if label == "bone" else 1 - on_frame.min()
+        out[label] = ((back >= threshold) & numpy.outer(seen_down, seen_across), back, most)
+    return out
 
 
 def drawn(api, number, rows, columns, **query):
@@ -123,7 +138,7 @@ def mask_of(api, number, rows, columns, label):
 
 
 @pytest.mark.parametrize("fit", ["squash", "letterbox", "crop"])
-@pytest.mark.parametrize("rows, columns", [(150, 100), (61, 201)])
+@pytest.mark.parametrize("rows, columns", [(150, 100), (61, 201), (13, 17), (20, 300)])
 def test_a_mask_lies_on_the_frames_own_pixels(chief, models, fit, rows, columns):
     pixels = picture(rows, columns)
     told = ended(chief, ask(chief, upload(chief, grey(pixels)), model_id=models[fit])["id"])
@@ -131,11 +146,11 @@ def test_a_mask_lies_on_the_frames_own_pixels(chief, models, fit, rows, columns)
     wanted = expected(pixels, fit)
     assert [f["label"] for f in told["findings"]] == ["bone", "air"]
     for finding in told["findings"]:
-        mask, values = wanted[finding["label"]]
+        mask, values, most = wanted[finding["label"]]
         shown = mask_of(chief, told["id"], rows, columns, finding["label"])
         close = numpy.abs(values - (BRIGHT if finding["label"] == "bone" else DARK)) < 1e-5  # float32 against float64
         assert ((shown == mask) | close).all() and mask.any() and not mask.all()
-        assert finding["area_pixels"] == shown.sum()
+        assert finding["area_pixels"] == shown.sum() and finding["probability"] == pytest.approx(most, abs=1e-5)
         assert finding["area"] == pytest.approx(shown.sum() / shown.size)
         assert finding["mean_probability"] == pytest.approx(values[shown].mean(), abs=1e-5)
         y, x = numpy.nonzero(shown)
