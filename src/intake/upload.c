@@ -180,8 +180,6 @@ static bool insert_row(struct call *c, void *context)
         !upload_place(c, s->filing, &row))
         return false;
     is_known = s->filing && s->filing->outcome == FILING_KNOWN;
-    if (row.is_report && row.series_id > 0 && !report_files_take(c, &row))
-        return false;
     if (s->details->only_study > 0 && !is_known && row.study_id != s->details->only_study) {
         if (s->filing)
             s->filing->refused = true; /* no clash, which would be tried again */
@@ -307,6 +305,18 @@ static bool store_in_turn(struct call *c, struct storing *s)
     return named;
 }
 
+/* What is there is none of the sender's business: they are told what they have sent. */
+static void tell_sent(struct storing *s)
+{
+    struct image_file sent = s->row;
+    sent.id = s->out->id;
+    sent.file_uuid = s->out->file_uuid;
+    sent.storage_path = STR_NULL;
+    sent.duplicate_of = INTEGER_NULL;
+    sent.created_at = sent.updated_at = sent.uploaded_at;
+    *s->out = sent;
+}
+
 bool upload_store(struct call *c, struct spooled *file, const struct upload_details *details, int64_t uploaded_by,
                   struct image_file *out)
 {
@@ -323,6 +333,8 @@ bool upload_store(struct call *c, struct spooled *file, const struct upload_deta
     spool_drop(file);
     if (!stored)
         return false;
+    if (is_known && s.filing->is_hidden)
+        tell_sent(&s);
     out->already_stored = is_known;
     if (!is_known) {
         metrics_upload(c->app->metrics, s.row.file_size);

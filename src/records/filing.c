@@ -20,6 +20,7 @@
 #include <errno.h>
 
 #define UID_MEDIA_DIRECTORY "1.2.840.10008.1.3.10"
+#define OTHER_PATIENT "its study is filed under another patient than the one stated"
 enum {
     TAG_MEDIA_CLASS = 0x00020002,
     TAG_RECORDS = 0x00041220,
@@ -429,7 +430,7 @@ static bool find_parents(struct place *p, bool *fit)
         return false;
     if (p->study_id && p->study_patient != p->patient.id) {
         if (p->stated > 0)
-            return refuse(p, "its study is filed under another patient than the one stated");
+            return refuse(p, OTHER_PATIENT);
         p->row->patient_id = p->patient.id ? p->patient.id : INTEGER_NULL;
         return mark_study(p) &&
                set_aside(p, "its Study Instance UID (0020,000D) is filed under another patient than its "
@@ -439,20 +440,29 @@ static bool find_parents(struct place *p, bool *fit)
     return true;
 }
 
-/* A document of a report that somebody sends back. Films have pixels, and are not asked after. */
+/* A document of a report that somebody sends back. It has a UID that was made here (dicom/uid.h), as hardly a film. */
 static bool find_document(struct place *p)
 {
     struct filing *f = p->f;
-    const struct image_file *row = p->row;
-    bool made;
-    if (row->is_report || row->pixel_rows > 0)
+    struct image_file *row = p->row;
+    struct report_file document;
+    if (row->is_report || !str_starts(row->sop_instance_uid, S("2.25.")))
         return true;
-    if (!report_files_made(p->c, row, &made, &f->existing))
+    if (!report_files_made(p->c, row, p->by, &document))
         return false;
-    if (made && (!f->existing || row->id > 0))
-        return refuse(p, "by its SOP Instance UID it is a document that this server makes of a report, and files "
-                         "itself");
-    f->outcome = f->existing ? FILING_KNOWN : FILING_NONE;
+    if (!document.is_made)
+        return true;
+    if (!document.existing || row->id > 0)
+        return refuse(p, IS_A_DOCUMENT);
+    if (p->stated > 0 && document.patient_id != p->stated)
+        return refuse(p, OTHER_PATIENT);
+    if (f->only_study > 0 && document.study_id != f->only_study)
+        return refuse(p, "it is a document of a report of another study");
+    f->outcome = FILING_KNOWN;
+    f->existing = document.existing;
+    f->is_hidden = !document.is_seen;
+    row->patient_id = document.patient_id;
+    row->study_id = document.study_id;
     return true;
 }
 
@@ -502,6 +512,7 @@ bool filing_place(struct call *c, struct filing *f, int64_t stated_patient, int6
     struct place p = { .c = c, .f = f, .row = row, .by = by, .stated = stated_patient };
     bool fit;
     f->existing = 0;
+    f->is_hidden = false;
     f->outcome = FILING_NONE;
     row->is_instance = row->is_apart = false;
     say_what_the_file_says(f, row);

@@ -40,7 +40,8 @@
  *   the uploader does not see that study, the file gets one of its own (study_twins.h).
  * - What is deleted is not there: a file of a deleted patient or study makes a new one.
  * - A document that this server makes of a report is filed by this server alone (report_files.h): sent back it is
- *   FILING_KNOWN, whoever sees it, and with other bytes, or after it was deleted, refused (E_CONFLICT).
+ *   FILING_KNOWN, whoever sees it, and with other bytes, for another patient or study than it has, or after it was
+ *   deleted, refused (E_CONFLICT). What came before it with other bytes is no instance from then on.
  * - A DICOMDIR is kept as a file and belongs to no study.
  *
  * A struct filing and all its text live in the call's arena; the descriptor stays the caller's.
@@ -74,7 +75,8 @@ struct filing {
     /* After filing_place: */
     enum filing_outcome outcome;
     int64_t existing;
-    bool refused; /* E_CONFLICT was our word, not a clash in the database */
+    bool is_hidden; /* FILING_KNOWN: from whom the file belongs to */
+    bool refused;   /* E_CONFLICT was our word, not a clash in the database */
 };
 
 /* What the file's text is in. */

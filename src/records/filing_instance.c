@@ -10,6 +10,7 @@
  */
 #include "records/filing.h"
 
+#include "records/report_files.h"
 #include "records/visibility.h"
 
 #define BESIDE_INTACT "; an intact file of this instance is filed, this one is kept beside it"
@@ -20,6 +21,7 @@ struct twin {
     int64_t id, uploaded_by;
     struct str reason;
     bool is_instance, is_apart, is_damaged, same_bytes, is_seen; /* by whom the new file belongs to */
+    bool is_document, is_hidden; /* of a report, filed by this server; it is known to all, but not shown to them */
 };
 
 struct twins {
@@ -36,10 +38,10 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
     out->count = 0;
     db_rows(c, &rows,
             "select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 1, case when " VISIBLE_FILE
-            " then 1 else 0 end, 0 from image_files f where "
+            " then 1 else 0 end, 0, f.is_report from image_files f where "
             "f.series_id = ? and f.sop_instance_uid = ? and f.is_instance = 1 and f.deleted_at is null "
             "union all select f.id, f.uploaded_by, f.sha256, f.status, f.status_reason, 0, case when " VISIBLE_FILE
-            " then 1 else 0 end, f.is_apart from image_files f where "
+            " then 1 else 0 end, f.is_apart, f.is_report from image_files f where "
             "f.series_id = ? and f.is_deleted = 0 and f.is_instance = 0 and f.sop_instance_uid = ?",
             VISIBLE_FILE_TO_USER(c, by), V(row->series_id), V(uid), VISIBLE_FILE_TO_USER(c, by), V(row->series_id),
             V(uid));
@@ -51,7 +53,9 @@ static bool find_twins(struct call *c, const struct filing *f, int64_t by, const
         twin->is_damaged = str_equal(cursor_text(&rows, 3), str_from(file_statuses[FILE_FAILED - 1]));
         twin->reason = twin->is_damaged ? arena_copy(&c->arena, cursor_text(&rows, 4)) : STR_NULL;
         twin->is_instance = cursor_integer(&rows, 5) != 0;
-        twin->is_seen = cursor_integer(&rows, 6) != 0 || row->is_report; /* documents are asked for by nobody */
+        twin->is_document = cursor_integer(&rows, 8) != 0;
+        twin->is_hidden = cursor_integer(&rows, 6) == 0 && twin->is_document && !row->is_report;
+        twin->is_seen = cursor_integer(&rows, 6) != 0 || row->is_report || twin->is_document;
         twin->is_apart = cursor_integer(&rows, 7) != 0;
         out->count += twin->id != row->id;
     }
@@ -68,6 +72,7 @@ static bool find_known(struct filing *f, const struct twins *twins)
             continue;
         f->outcome = FILING_KNOWN;
         f->existing = twin->id;
+        f->is_hidden = twin->is_hidden;
         return true;
     }
     return false;
@@ -149,6 +154,27 @@ static bool place_instance(struct call *c, struct filing *f, const struct twins 
     return true;
 }
 
+/* What came before the server filed its document is not it, unless the bytes are the same. */
+static bool place_document(struct call *c, struct filing *f, const struct twins *twins, struct image_file *row)
+{
+    f->existing = 0;
+    for (int i = 0; i < twins->count; i++) {
+        const struct twin *twin = &twins->at[i];
+        if (twin->same_bytes && !twin->is_damaged && (twin->is_instance || !f->existing))
+            f->existing = twin->id;
+    }
+    f->outcome = f->existing ? FILING_KNOWN : FILING_FILED;
+    row->is_instance = !f->existing;
+    return report_files_take(c, row, f->existing);
+}
+
+/* Somebody's file with the UID of a document that was filed while this one waited for its patient. */
+static bool refuse_document(struct call *c, struct filing *f)
+{
+    f->refused = true;
+    return fail(c, E_CONFLICT, IS_A_DOCUMENT);
+}
+
 /* The instance; and what is it to the one who sends the new file, NULL: they see none. */
 static const struct twin *find_instance(const struct twins *twins, const struct twin **seen)
 {
@@ -176,9 +202,13 @@ bool filing_instance(struct call *c, struct filing *f, int64_t by, struct image_
     }
     if (!find_twins(c, f, by, row, twins))
         return false;
+    if (row->is_report && row->id <= 0 && !f->damage.at)
+        return place_document(c, f, twins, row);
+    instance = find_instance(twins, &seen);
+    if (instance && instance->is_document && !row->is_report && (!instance->same_bytes || row->id > 0))
+        return refuse_document(c, f);
     if (find_known(f, twins))
         return true;
-    instance = find_instance(twins, &seen);
     if (f->damage.at)
         return place_damaged(c, f, seen, row);
     if (instance && (instance->same_bytes || !instance->is_damaged))

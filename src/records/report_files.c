@@ -6,6 +6,9 @@
 #include "records/image_file.h"
 #include "records/visibility.h"
 
+/* No words of a version: when the document is deleted none of these takes its place (filing_instance.c). */
+#define NOT_THE_DOCUMENT "it came before this server filed the document of the report that its UID names, and is not it"
+
 bool report_files_owner(struct call *c, int64_t *owner)
 {
     *owner = 0;
@@ -36,34 +39,51 @@ bool report_files_hold_owner(struct call *c, int64_t *owner)
     return report_files_owner(c, owner) && (*owner || db_transact(c, hold_owner, owner));
 }
 
+/* The one with the very bytes. */
+static bool find_existing(struct call *c, const struct image_file *file, int64_t study, int64_t by,
+                          struct report_file *out)
+{
+    struct cursor rows;
+    db_rows(c, &rows,
+            "select f.id, f.patient_id, f.study_id, case when " VISIBLE_FILE
+            " then 1 else 0 end from series x join image_files f on f.series_id = x.id where x.study_id = ? and "
+            "f.is_report = 1 and f.is_instance = 1 and f.sop_instance_uid = ? and f.sha256 = ? and " IN_SIGHT("f"),
+            VISIBLE_FILE_TO_USER(c, by), V(study), V(file->sop_instance_uid), V(file->sha256));
+    if (cursor_next(&rows)) {
+        out->existing = cursor_integer(&rows, 0);
+        out->patient_id = cursor_integer(&rows, 1);
+        out->study_id = cursor_integer(&rows, 2);
+        out->is_seen = cursor_integer(&rows, 3) != 0;
+    }
+    return cursor_close(&rows);
+}
+
 /* Nearly always the first finds nothing: no film has the UID of a report's document. */
-bool report_files_made(struct call *c, const struct image_file *file, bool *made, int64_t *existing)
+bool report_files_made(struct call *c, const struct image_file *file, int64_t by, struct report_file *out)
 {
     int64_t study;
+    *out = (struct report_file){ 0 };
     enum found found = db_find_integer(
         c, &study,
         "select r.study_id from report_instances o join reports r on r.id = o.report_id where o.sop_instance_uid = ? "
         "limit 1",
         V(file->sop_instance_uid));
-    *made = found == FOUND;
-    *existing = 0;
-    if (found != FOUND)
-        return found == NONE;
-    return db_find_integer(c, existing,
-                           "select f.id from series x join image_files f on f.series_id = x.id where x.study_id = ? "
-                           "and f.is_report = 1 and f.is_instance = 1 and f.sop_instance_uid = ? and f.sha256 = ? "
-                           "and " IN_SIGHT("f"),
-                           V(study), V(file->sop_instance_uid), V(file->sha256)) != FAILED;
+    out->is_made = found == FOUND;
+    return found == FOUND ? find_existing(c, file, study, by, out) : found == NONE;
 }
 
-bool report_files_take(struct call *c, const struct image_file *file)
+bool report_files_take(struct call *c, const struct image_file *file, int64_t existing)
 {
-    int64_t changed;
-    if (!db_execute_counted(c, &changed,
-                            "update image_files set is_report = 1, is_apart = 0, uploaded_by = ? where series_id = ? "
-                            "and sop_instance_uid = ? and sha256 = ? and is_report = 0 and is_deleted = 0",
-                            V(file->uploaded_by), V(file->series_id), V(file->sop_instance_uid), V(file->sha256)))
-        return false;
-    return !changed ||
-           db_execute(c, "update series set created_by = ? where id = ?", V(file->uploaded_by), V(file->series_id));
+    return db_execute(c,
+                      "update image_files set is_instance = 0, is_apart = 0, is_report = 1, uploaded_by = ?, "
+                      "status_reason = coalesce(status_reason, ?) where series_id = ? and sop_instance_uid = ? and "
+                      "id <> ?",
+                      V(file->uploaded_by), V(S(NOT_THE_DOCUMENT)), V(file->series_id), V(file->sop_instance_uid),
+                      V(existing)) &&
+           (!existing || db_execute(c,
+                                    "update image_files set is_instance = 1, is_apart = 0, is_report = 1, "
+                                    "uploaded_by = ?, status_reason = null where id = ?",
+                                    V(file->uploaded_by), V(existing))) &&
+           db_execute(c, "update series set created_by = ? where id = ? and created_by <> ?", V(file->uploaded_by),
+                      V(file->series_id), V(file->uploaded_by));
 }

@@ -15,6 +15,9 @@
 
 #include "base/call.h"
 
+/* Why nobody else's file of that instance is taken. */
+#define IS_A_DOCUMENT "by its SOP Instance UID it is a document that this server makes of a report, and files itself"
+
 struct image_file; /* records/image_file.h */
 
 /* The account that they belong to; 0: there are none yet. False: the database failed. */
@@ -22,12 +25,19 @@ bool report_files_owner(struct call *c, int64_t *owner);
 /* The same, which is made if need be; not inside a transaction. */
 bool report_files_hold_owner(struct call *c, int64_t *owner);
 
-/* Inside a transaction: is this file, by its SOP Instance UID, one that is made here of a report? *existing: the one
- * with these very bytes, which is filed, whoever sees it; 0: none. Nobody else files such a file: as theirs it would
- * be shown to who may not read reports. */
-bool report_files_made(struct call *c, const struct image_file *file, bool *made, int64_t *existing);
-/* Inside a transaction: `file` is a document that is about to be filed, and has its series. Files with its bytes that
- * somebody sent before are documents from now on. */
-bool report_files_take(struct call *c, const struct image_file *file);
+struct report_file {
+    bool is_made;                 /* here, of a report */
+    int64_t existing;             /* the file with these very bytes, which is filed, whoever sees it; 0: none */
+    int64_t patient_id, study_id; /* where that is now */
+    bool is_seen;                 /* by the sender */
+};
+
+/* Inside a transaction: is the file that `by` sends, by its SOP Instance UID, a document? Nobody but this server files
+ * such a file: as theirs it would be shown to who may not read reports. */
+bool report_files_made(struct call *c, const struct image_file *file, int64_t by, struct report_file *out);
+/* Inside a transaction: `file` is a document that is about to be filed, and has its series. `existing` is a file with
+ * its bytes that somebody sent before, which is the document from now on; 0: none. All others of that instance,
+ * whatever their bytes, are not it, and who does not see the document sees none of them. */
+bool report_files_take(struct call *c, const struct image_file *file, int64_t existing);
 
 #endif

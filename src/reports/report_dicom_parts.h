@@ -13,7 +13,7 @@
  * stopped between the two). */
 #define REPORT_FILED \
     "(o.stored_at is not null or exists (select 1 from image_files f join reports r on r.study_id = f.study_id where " \
-    "r.id = o.report_id and f.sop_instance_uid = o.sop_instance_uid and f.is_instance = 1))"
+    "r.id = o.report_id and f.sop_instance_uid = o.sop_instance_uid and f.is_instance = 1 and f.is_report = 1))"
 enum { REPORT_OBJECT_BYTES_MAX = 64 << 20 };
 
 /* An instance of the study that is referred to, and the image that it is here. */

@@ -4,6 +4,7 @@ and nobody by having sent a film."""
 import io
 import zipfile
 
+import pydicom
 import pytest
 
 from reports import act, finish, readers
@@ -205,6 +206,11 @@ def test_a_document_that_is_sent_back_is_no_upload(server, people):
             assert ok(sent(who, content), 201)["already_stored"]
             problem(in_chunks(who, content), 409)
             problem(sent(who, other), 409)
+        film_like = pydicom.dcmread(io.BytesIO(content))
+        film_like.Rows = film_like.Columns = 1
+        changed_file = io.BytesIO()
+        film_like.save_as(changed_file)
+        problem(sent(router, changed_file.getvalue()), 409)
     for who in (people["technician"], people["interface"]):
         sees_none(who, film, files)
     sees_all(people["admin"], film, files)
@@ -328,3 +334,87 @@ def test_all_the_modalities_that_can_be_asked_for(people):
     assert film["study_id"] in ids(people["admin"].get("/studies", params={"modality": "SR", "page_size": 100}))
     shown = ids(people["interface"].get("/studies", params={"modality": "SR", "page_size": 100}))
     assert files and film["study_id"] not in shown
+
+
+def changed(content):
+    return content[:-2] + (b"\0\0" if content[-2:] != b"\0\0" else b"\1\1")
+
+
+@pytest.mark.parametrize("same_instance", ["refuse", "keep"])
+def test_what_somebody_changed_and_sent_before_is_not_the_document(tmp_path, same_instance):
+    server = Server(tmp_path, WORKER_CONCURRENCY="0", SAME_INSTANCE=same_instance).init().start()
+    try:
+        people = readers(server)
+        people |= {role: server.account(role, admin=people["admin"]) for role in ("technician", "interface")}
+        film = ct({"author": people["technician"]})
+        report = written(people, film)
+        finish(people, report)
+        content = people["author"].get(f"/reports/{report['id']}/dicom", params={"kind": "sr"}).content
+        early = ok(sent(people["technician"], changed(content)), 201)
+        server.stop()
+        server.settings["WORKER_CONCURRENCY"] = "4"
+        server.start()
+        people = {name: server.sign_in(who.user["username"]) for name, who in people.items()}
+        files = stored(people, film, [*SIGNED, COMPREHENSIVE_SR])
+        assert {f["uploader_name"] for f in files} == {"Roentgen"}
+        [beside] = [f for f in files if f["id"] == early["id"]]
+        assert "is not it" in beside["status_reason"]
+        [sr] = [f for f in files if f["sop_class_uid"] == COMPREHENSIVE_SR and f["id"] != early["id"]]
+        assert sr["series_id"] == early["series_id"]
+        assert content_of(people["admin"], sr) == content
+        for who in ("technician", "interface"):
+            sees_none(people[who], film, files)
+        assert ok(sent(people["technician"], content), 201)["already_stored"]
+        problem(sent(people["technician"], changed(content)), 409)
+        assert ids(people["admin"].get(f"/series/{sr['series_id']}/instances")) == {sr["id"]}
+        ok(people["admin"].delete(f"/image-files/{sr['id']}"), 204)
+        series = ok(people["admin"].get(f"/studies/{film['study_id']}/series"))["items"]
+        assert [s["number_of_instances"] for s in series if s["id"] == sr["series_id"]] in ([], [0])
+        server.stop()
+        assert server.run("fsck", "--rows").stdout.strip() == "clean"
+    finally:
+        server.close()
+
+
+def test_a_document_is_one_to_whoever_sent_it_while_it_was_filed(tmp_path):
+    server = Server(tmp_path, SAME_INSTANCE="keep").init().start()
+    try:
+        people = readers(server)
+        people |= {role: server.account(role, admin=people["admin"]) for role in ("technician", "interface")}
+        film, _, files = reported(people, "technician")
+        server.database.rows("delete from report_instances")  # as if they were noted after the sender looked
+        for f in files:
+            content = content_of(people["admin"], f)
+            answer = ok(sent(people["technician"], content), 201)
+            assert answer["already_stored"] and answer["study_id"] is None
+            problem(sent(people["technician"], changed(content)), 409)
+            problem(in_chunks(people["technician"], content), 409)
+        for who in ("technician", "interface"):
+            sees_none(people[who], film, files)
+        sees_all(people["admin"], film, files)
+    finally:
+        server.close()
+
+
+def test_what_is_sent_back_tells_the_sender_nothing(server, people):
+    film, _, files = reported(people, "technician")
+    other = ct({"author": people["technician"]})
+    assert other["patient_id"] != film["patient_id"]
+    told = ("id", "file_hash", "file_size", "already_stored")
+    for f in files:
+        content = content_of(people["admin"], f)
+        hidden = ok(sent(people["technician"], content), 201)
+        assert [hidden[name] for name in told] == [f["id"], f["file_hash"], f["file_size"], True]
+        assert not [name for name in ("patient_id", "study_id", "series_id", "description", "conflict") if hidden[name]]
+        assert hidden["original_filename"] == "back.dcm"
+        seen = ok(sent(people["admin"], content), 201)
+        assert [seen[name] for name in told] == [hidden[name] for name in told]
+        assert (seen["study_id"], seen["patient_id"]) == (film["study_id"], film["patient_id"])
+        sql = f"select distinct patient_id from audit_logs where entity_id = {f['id']} and action like 'image_file.up%'"
+        assert [int(row[0]) for row in server.database.rows(sql)] == [film["patient_id"]]
+        for who in ("technician", "admin"):
+            of_another = {"patient_id": other["patient_id"]}
+            answer = people[who].post(
+                "/upload/single", data=of_another, files={"file": ("back.dcm", content, "application/dicom")}
+            )
+            assert "another patient than the one stated" in problem(answer, 409)["detail"]

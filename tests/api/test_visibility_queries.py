@@ -71,7 +71,6 @@ ELSEWHERE = {
         "intake/upload.c",
         "where f.id = ?",
     ): "the row that was just inserted, or is the same instance, which filing found for the caller",
-    ("records/report_files.c", "select f.id from series x join"): "has the sender sent back what is there",
     ("intake/upload_assembly.c", "select id from image_files where id"): "locks an upload that was loaded",
     (
         "intake/upload_assembly.c",
