@@ -5,10 +5,10 @@
  *
  * For work whose asker is a job already, which is done again when this fails: so nothing is written anywhere. The
  * question goes out as one message (wire.h), with an id that nobody else has; its answer is looked for until it is
- * there, and then taken out of Redis; a Redis that goes away meanwhile is waited for. Who stops waiting takes the message
- * back, or has the task revoked if somebody has begun. What cannot be taken back (Redis stays away, this process was
- * killed) is run by no worker that finds it a minute later than it would have been waited for. What is answered later
- * than that is looked at by nobody, and forgotten with Celery's other results.
+ * there, and then taken out of Redis; a Redis that goes away meanwhile is waited for. Who stops waiting takes the
+ * message back, or has the task revoked if somebody has begun. What cannot be taken back (Redis stays away, this
+ * process was killed) is run by no worker that finds it a minute later than it would have been waited for. What is
+ * answered later than that is looked at by nobody, and forgotten with Celery's other results.
  *
  * Only tasks of TASK_NAMES, only with TASK_BROKER=celery. Any thread; blocks.
  */

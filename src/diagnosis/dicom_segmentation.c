@@ -185,7 +185,8 @@ static void put_segment(struct call *c, struct dicom_writer *w, const struct dic
     dicom_put_item_end(w);
 }
 
-/* What a reader changed is the result: nobody has drawn these masks anew. With what follows 64 characters, as LO takes. */
+/* What a reader changed is the result: nobody has drawn these masks anew. With what follows 64 characters, as LO
+ * takes. */
 static const char *standing(const struct dicom_source *source)
 {
     bool is_changed = source->judgements.count && !source->is_withdrawn && !source->is_rejected && !source->is_verified;

@@ -301,7 +301,8 @@ def test_a_server_that_is_killed_asks_anew(tmp_path, redis):
 
 
 class Between:
-    """Passes on what is said to a Redis, and cuts the line instead of passing on the answer to a command `cut`, once."""
+    """Passes on what is said to a Redis, and cuts the line instead of passing on the answer to a command `cut`,
+    once."""
 
     def __init__(self, redis, path):
         self.redis, self.cut, self.has_cut = redis, None, threading.Event()

@@ -82,8 +82,9 @@ def sampled(values, at):
 
 
 def brought_back(values, size, before, pixels):
-    """Along the last axis from cells to pixels of a frame that lies in `size` of them from `before`: bilinear, or, where
-    cells are smaller than pixels, the highest of those whose middles lie in it. And which pixels the cells reach."""
+    """Along the last axis from cells to pixels of a frame that lies in `size` of them from `before`: bilinear, or,
+    where cells are smaller than pixels, the highest of those whose middles lie in it. And which pixels the cells
+    reach."""
     cells = values.shape[-1]
     if size <= pixels:
         middles = (numpy.arange(pixels) + 0.5) * size / pixels + before

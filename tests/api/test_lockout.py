@@ -327,7 +327,8 @@ def test_used_refresh_tokens_do_not_pile_up(new_server):
     for _ in range(3):
         used, token = token, ok(client.post("/auth/refresh", json={"refresh_token": token}))["refresh_token"]
     week_us = 7 * 86400 * 10**6  # SESSION_LIFETIME: what is older would be good for nothing, used or not
-    server.database.rows(f"update refresh_tokens set used_at = used_at - {week_us}, created_at = created_at - {week_us}")
+    back = f"used_at = used_at - {week_us}, created_at = created_at - {week_us}"
+    server.database.rows(f"update refresh_tokens set {back}")
     for _ in range(2):
         used, token = token, ok(client.post("/auth/refresh", json={"refresh_token": token}))["refresh_token"]
     assert server.database.rows("select count(*) from refresh_tokens")[0][0] == 3
